@@ -1,0 +1,191 @@
+// The picture of a playground in the browser: paints the frames the kernel sends, newest wins,
+// and reports pointer, keyboard and screen. One <canvas>, one error box, one line of text.
+
+// Widget managers hand over a DataView or an ArrayBuffer.
+const bytesOf = (buffer) =>
+  buffer.buffer ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength) : new Uint8Array(buffer);
+
+function render({ model, el }) {
+  const root = document.createElement("div");
+  root.className = "course-live";
+  // Keys belong to the picture while it has the focus, not to the notebook ("d d" deletes a cell).
+  root.setAttribute("data-lm-suppress-shortcuts", "true");
+
+  const canvas = document.createElement("canvas");
+  canvas.setAttribute("role", "img");
+  canvas.tabIndex = 0;
+  const [width, height] = model.get("size");
+  canvas.width = width;
+  canvas.height = height;
+  canvas.style.aspectRatio = `${width} / ${height}`;
+  canvas.style.width = `${width}px`;
+  const error = document.createElement("div");
+  error.className = "course-live-error";
+  error.setAttribute("role", "alert");
+  error.hidden = true;
+  const summary = document.createElement("div");
+  summary.className = "course-live-summary";
+  summary.setAttribute("aria-live", "polite");
+  root.append(canvas, error, summary);
+  el.append(root);
+  const context = canvas.getContext("2d", { alpha: false });
+
+  let shown = -1; // number of the newest frame painted
+  let closed = false;
+
+  function say(message) {
+    if (message.summary !== undefined) {
+      canvas.setAttribute("aria-label", message.summary);
+      summary.textContent = message.summary;
+    }
+    error.textContent = message.error ?? "";
+    error.hidden = !message.error;
+    canvas.classList.toggle("course-live-stale", Boolean(message.error));
+  }
+
+  // A picture as raw pixels, kept so that later frames can be sent as "what differs from it".
+  let background = null; // { id, clean: Uint32Array, image: ImageData, dirty: [start, end, …] }
+
+  const decode = (buffer, format) =>
+    createImageBitmap(new Blob([bytesOf(buffer)], { type: `image/${format}` }));
+
+  async function keep(message, buffer) {
+    const bitmap = await decode(buffer, message.format);
+    const scratch = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+    scratch.drawImage(bitmap, 0, 0);
+    bitmap.close();
+    const image = scratch.getImageData(0, 0, scratch.canvas.width, scratch.canvas.height);
+    const pixels = new Uint32Array(image.data.buffer);
+    background = { id: message.background, clean: pixels.slice(), image, pixels, dirty: [] };
+  }
+
+  function resize(width, height) {
+    if (canvas.width !== width || canvas.height !== height) {
+      canvas.width = width;
+      canvas.height = height;
+    }
+  }
+
+  // Runs of pixels that differ from the background: starts (uint32), lengths (uint16), RGB bytes.
+  function patch(message, buffer) {
+    const { clean, image, pixels, dirty } = background;
+    for (let i = 0; i < dirty.length; i += 2) {
+      pixels.set(clean.subarray(dirty[i], dirty[i + 1]), dirty[i]);
+    }
+    dirty.length = 0;
+    const bytes = bytesOf(buffer).slice(); // aligned
+    const runs = message.runs;
+    const starts = new Uint32Array(bytes.buffer, 0, runs);
+    const lengths = new Uint16Array(bytes.buffer, 4 * runs, runs);
+    let at = 6 * runs;
+    for (let i = 0; i < runs; i++) {
+      const end = starts[i] + lengths[i];
+      dirty.push(starts[i], end);
+      for (let p = starts[i]; p < end; p++, at += 3) {
+        pixels[p] = 0xff000000 | (bytes[at + 2] << 16) | (bytes[at + 1] << 8) | bytes[at];
+      }
+    }
+    resize(image.width, image.height);
+    context.putImageData(image, 0, 0);
+  }
+
+  async function paint(message, buffer) {
+    if (message.format === "patch") {
+      if (background?.id !== message.background || message.frame < shown) return;
+      patch(message, buffer);
+    } else {
+      const bitmap = await decode(buffer, message.format);
+      if (closed || message.frame < shown) return bitmap.close(); // a newer one was faster
+      resize(bitmap.width, bitmap.height);
+      context.drawImage(bitmap, 0, 0);
+      bitmap.close();
+    }
+    shown = message.frame;
+    say(message);
+    canvas.dataset.values = message.values;
+    canvas.dataset.format = message.format;
+    canvas.dataset.generation = message.generation;
+    canvas.dataset.frame = message.frame;
+  }
+
+  async function onMessage(message, buffers) {
+    if (message.type === "frame") {
+      try {
+        await paint(message, buffers[0]);
+      } finally {
+        if (!closed) model.send({ type: "painted", frame: message.frame });
+      }
+    } else if (message.type === "background") {
+      await keep(message, buffers[0]);
+    } else if (message.type === "error") {
+      say(message);
+      canvas.dataset.generation = message.generation;
+    }
+  }
+  model.on("msg:custom", onMessage);
+
+  // Pointer: positions as fractions of the picture, from the bottom left; all those between two
+  // screen refreshes go out together, so that a fast stroke keeps its shape.
+  let batch = [];
+  let scheduled = false;
+  const flush = () => {
+    scheduled = false;
+    if (batch.length && !closed) model.send({ type: "pointer", events: batch });
+    batch = [];
+  };
+  const queue = (kind, event) => {
+    const box = canvas.getBoundingClientRect();
+    const moves = kind === "move" ? (event.getCoalescedEvents?.() ?? []) : [];
+    for (const e of moves.length ? moves : [event]) {
+      batch.push([kind, (e.clientX - box.left) / box.width, 1 - (e.clientY - box.top) / box.height]);
+    }
+    if (kind !== "move") return flush();
+    if (!scheduled) {
+      scheduled = true;
+      requestAnimationFrame(flush);
+    }
+  };
+  if (model.get("pointer")) {
+    canvas.style.touchAction = "none";
+    canvas.style.cursor = "crosshair";
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      canvas.setPointerCapture(event.pointerId);
+      canvas.focus({ preventScroll: true });
+      event.preventDefault();
+      queue("down", event);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (canvas.hasPointerCapture(event.pointerId)) queue("move", event);
+    });
+    for (const name of ["pointerup", "pointercancel"]) {
+      canvas.addEventListener(name, (event) => {
+        if (canvas.hasPointerCapture(event.pointerId)) queue("up", event);
+      });
+    }
+    canvas.addEventListener("keydown", (event) => {
+      const known = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Delete", "Backspace", "Escape"];
+      if (!known.includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      event.stopPropagation();
+      model.send({ type: "key", key: event.key, shift: event.shiftKey });
+    });
+  }
+
+  // The same rule for the sliders around the picture, once the page has put us among them.
+  requestAnimationFrame(() =>
+    el.closest(".course-playground")?.setAttribute("data-lm-suppress-shortcuts", "true"),
+  );
+  const ready = () => model.send({ type: "ready", dpr: window.devicePixelRatio });
+  ready();
+  const screen = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+  screen.addEventListener("change", ready);
+
+  return () => {
+    closed = true;
+    model.off("msg:custom", onMessage);
+    screen.removeEventListener("change", ready);
+  };
+}
+
+export default { render };

@@ -1,0 +1,217 @@
+"""Controls of a playground: what can be set, between which ends, and how it is called.
+
+A control is a plain description, so tests can ask for its ends without a browser; `bind` makes the
+widget. Every control has a keyboard and a pointer, because ipywidgets' sliders have both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .names import unknown_name
+
+OnChange = Callable[[str, Any], None]
+
+
+@dataclass
+class Bound:
+    """A control that has become a widget: read it with `get`, move it with `set`."""
+
+    widget: Any
+    get: Callable[[], Any]
+    set: Callable[[Any], None]
+
+
+@dataclass(frozen=True)
+class Control:
+    """One named value of a playground.
+
+    Args:
+        name: keyword under which `compute` receives the value.
+        default: value at the start and after Reset.
+        label: words beside the control; the name itself if left out.
+        tip: one sentence shown while the pointer rests on the control.
+    """
+
+    name: str
+    default: Any
+    label: str = ""
+    tip: str = ""
+    width: str = "292px"
+
+    @property
+    def caption(self) -> str:
+        return self.label or self.name
+
+    def ends(self) -> list:
+        """The extreme values, for tests: lowest and highest, or every choice."""
+        raise NotImplementedError
+
+    def check(self, value: Any) -> Any:
+        """`value` if the control can show it.
+
+        Raises:
+            ValueError: naming the value and what is allowed.
+        """
+        raise NotImplementedError
+
+    def bind(self, on_change: OnChange) -> Bound:
+        """The widget, calling `on_change(name, value)` whenever its value changes."""
+        widget = self._widget()
+        widget.observe(lambda change: on_change(self.name, change["new"]), names="value")
+        return Bound(widget, lambda: widget.value, lambda value: setattr(widget, "value", value))
+
+    def _widget(self) -> Any:
+        raise NotImplementedError
+
+    def _common(self) -> dict:
+        from ipywidgets import Layout
+
+        return {
+            "description": self.caption,
+            "description_tooltip": self.tip or None,
+            "style": {"description_width": "initial"},
+            "layout": Layout(width=self.width, margin="0 8px 0 0"),
+        }
+
+
+@dataclass(frozen=True)
+class Slider(Control):
+    """A number between `low` and `high`; whole numbers if all of them are `int`.
+
+    With `log=True` the slider moves in equal *ratios*, as a learning rate wants it; `step` is then
+    in powers of ten.
+    """
+
+    low: float = 0.0
+    high: float = 1.0
+    step: float | None = None
+    log: bool = False
+    readout: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError(f"slider {self.name!r}: low={self.low}, high={self.high}: need low < high, and low > 0 if log")
+        self.check(self.default)
+
+    @property
+    def is_int(self) -> bool:
+        return all(isinstance(v, int) for v in (self.low, self.high, self.default))
+
+    def ends(self) -> list:
+        return [self.low, self.high]
+
+    def check(self, value: Any) -> Any:
+        try:
+            number = int(value) if self.is_int and value == int(value) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"{self.name}={value!r}: give a number from {self.low} to {self.high}") from None
+        if not self.low <= number <= self.high or (self.is_int and not isinstance(number, int)):
+            kind = "a whole number" if self.is_int else "a number"
+            raise ValueError(f"{self.name}={value!r}: give {kind} from {self.low} to {self.high}")
+        return number
+
+    def _widget(self) -> Any:
+        import math
+
+        import ipywidgets as widgets
+
+        common = self._common()
+        if self.log:
+            return widgets.FloatLogSlider(
+                value=self.default, base=10, min=math.log10(self.low), max=math.log10(self.high),
+                step=self.step or 0.05, readout_format=self.readout or ".2g", **common,
+            )
+        if self.is_int:
+            return widgets.IntSlider(
+                value=self.default, min=self.low, max=self.high, step=self.step or 1, **common
+            )
+        step = self.step or (self.high - self.low) / 100
+        return widgets.FloatSlider(
+            value=self.default, min=self.low, max=self.high, step=step,
+            readout_format=self.readout or ".2f", **common,
+        )
+
+
+@dataclass(frozen=True)
+class Choice(Control):
+    """One of several `options`, from a drop-down list."""
+
+    options: Sequence = ()
+
+    def ends(self) -> list:
+        return list(self.options)
+
+    def check(self, value: Any) -> Any:
+        if value not in self.options:
+            raise unknown_name(self.name, value, [str(option) for option in self.options])
+        return value
+
+    def _widget(self) -> Any:
+        import ipywidgets as widgets
+
+        return widgets.Dropdown(options=list(self.options), value=self.default, **self._common())
+
+
+@dataclass(frozen=True)
+class Toggle(Control):
+    """On or off, as a check box."""
+
+    def ends(self) -> list:
+        return [False, True]
+
+    def check(self, value: Any) -> Any:
+        if not isinstance(value, bool):
+            raise ValueError(f"{self.name}={value!r}: give True or False")
+        return value
+
+    def _widget(self) -> Any:
+        import ipywidgets as widgets
+
+        return widgets.Checkbox(value=self.default, indent=False, **self._common())
+
+
+@dataclass(frozen=True)
+class Checks(Control):
+    """Any number of `options`, one check box each; the value is a tuple in the order of `options`."""
+
+    options: Sequence[str] = ()
+    colors: dict[str, str] = field(default_factory=dict)
+
+    def ends(self) -> list:
+        return [(), tuple(self.options)]
+
+    def check(self, value: Any) -> Any:
+        names = (value,) if isinstance(value, str) else tuple(value)
+        for name in names:
+            if name not in self.options:
+                raise unknown_name(self.name, name, list(self.options))
+        return tuple(option for option in self.options if option in names)
+
+    def bind(self, on_change: OnChange) -> Bound:
+        import ipywidgets as widgets
+
+        boxes = {}
+        for option in self.options:
+            boxes[option] = widgets.Checkbox(
+                value=option in self.default, description=option, indent=False,
+                layout=widgets.Layout(width="auto", margin="0 12px 0 0"),
+                style={"description_width": "initial"},
+            )
+
+        def get() -> tuple:
+            return tuple(option for option, box in boxes.items() if box.value)
+
+        def put(value: Any) -> None:
+            for option, box in boxes.items():
+                box.value = option in value
+
+        for box in boxes.values():
+            box.observe(lambda _: on_change(self.name, get()), names="value")
+        row = widgets.HBox(
+            [widgets.Label(self.caption), *boxes.values()],
+            layout=widgets.Layout(width="auto", flex_flow="row wrap", align_items="center"),
+        )
+        return Bound(row, get, put)

@@ -1,0 +1,420 @@
+"""The live-figure engine: a slider moves, and the picture follows at once.
+
+A `Playground` is described by four things: its `controls`, a pure `compute(**values)`, a `draw`
+that builds the figure once, and an `update(result)` that moves the animated artists; `summary`
+says in words what the picture shows. From these it makes three forms of the same thing: live in
+JupyterLab, a stored PNG with its text on GitHub, and a text that CI compares.
+
+How it keeps up. JupyterLab may run a slider's callback on a second thread, and matplotlib must not
+be used by two threads at once. So a callback only stores the new value and counts up a generation;
+one thread, shared by all playgrounds, draws the newest generation and skips those in between.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterable
+from typing import Any
+
+from .canvas import LiveCanvas
+from .controls import Bound, Control
+from .names import unknown_name
+from .picture import Picture
+from .plotting import picture_bundle
+
+REST_AFTER = 0.15  # seconds without a change until the lossless frame is sent
+MAX_IN_FLIGHT = 2  # frames sent and not yet painted, so that a slow network never queues old ones
+SWITCH_EVERY = 0.0005  # seconds between two threads' turns while playgrounds are live
+LOST_AFTER = 2.0  # seconds after which an unanswered frame no longer counts
+
+
+class Playground:
+    """One live figure. Subclass it; override `controls`, `compute`, `draw`, `update`, `summary`.
+
+    Args:
+        **values: starting values of controls; the others start at their defaults.
+
+    Raises:
+        ValueError: for an unknown control or a value outside its range.
+    """
+
+    width: float = 9.0  # inches at 100 dpi
+    height: float = 3.6
+    pointer: bool = False
+
+    # -- what a subclass describes ---------------------------------------------------------------
+
+    def controls(self) -> Iterable[Control]:
+        """The controls, in the order in which one thinks of them."""
+        raise NotImplementedError
+
+    def compute(self, **values: Any) -> Any:
+        """The result for these values: pure, no widgets, no figure."""
+        raise NotImplementedError
+
+    def draw(self, fig: Any) -> Iterable[Any]:
+        """Build the figure once; return the artists that `update` will move."""
+        raise NotImplementedError
+
+    def update(self, result: Any) -> None:
+        """Move the artists to show `result`. After changing anything else call `invalidate`."""
+        raise NotImplementedError
+
+    def summary(self, result: Any) -> str:
+        """One or two sentences with the rounded numbers that the picture shows."""
+        raise NotImplementedError
+
+    def on_pointer(self, events: list[tuple[str, float, float]]) -> None:
+        """Pointer `events` (kind "down", "move" or "up", x and y as fractions of the picture)."""
+
+    def on_key(self, key: str, shift: bool) -> None:
+        """An arrow key, Delete or Escape while the picture has the focus."""
+
+    def layout(self, rows: dict[str, Any]) -> list[Any]:
+        """Arrange the control widgets (by name) above the picture: a list of widgets."""
+        import ipywidgets as widgets
+
+        box = widgets.Layout(flex_flow="row wrap", width="900px", max_width="100%")
+        return [widgets.HBox(list(rows.values()), layout=box)]
+
+    # -- what it then can do ---------------------------------------------------------------------
+
+    def __init__(self, **values: Any) -> None:
+        self._specs = {control.name: control for control in self.controls()}
+        for name in values:
+            if name not in self._specs:
+                raise unknown_name("control", name, list(self._specs))
+        self._defaults = {
+            name: spec.check(values.get(name, spec.default)) for name, spec in self._specs.items()
+        }
+        self._values = dict(self._defaults)
+        self._state = threading.RLock()  # guards the values and counters, never held while drawing
+        self._generation = 0
+        self._root = self._canvas = None
+        self._bound: dict[str, Bound] = {}
+        self._closed = False
+        self._error = ""
+        self._frames = 0
+        self._in_flight: dict[int, float] = {}
+        self._scale = 1.0
+        self._viewed = False
+        self._result = self.compute(**self._values)
+        self.picture = Picture(self.draw, self.width, self.height)
+        with self.picture.lock:
+            self.update(self._result)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The current value of every control."""
+        with self._state:
+            return dict(self._values)
+
+    @property
+    def result(self) -> Any:
+        """What the picture shows now."""
+        return self._result
+
+    def set(self, **values: Any) -> None:
+        """Move controls from code, as if by hand.
+
+        Raises:
+            ValueError: for an unknown control or a value outside its range.
+        """
+        for name in values:
+            if name not in self._specs:
+                raise unknown_name("control", name, list(self._specs))
+        values = {name: self._specs[name].check(value) for name, value in values.items()}
+        with self._state:
+            changed = {n: v for n, v in values.items() if self._values[n] != v}
+            self._values.update(changed)
+        if changed:
+            for name, value in changed.items():
+                if name in self._bound and self._bound[name].get() != value:
+                    self._bound[name].set(value)
+            self.changed()
+
+    def reset(self) -> None:
+        """Put every control back to where it started."""
+        self.set(**self._defaults)
+
+    def changed(self) -> None:
+        """Note that the picture is out of date, and have it redrawn if somebody looks."""
+        with self._state:
+            self._generation += 1
+        if self._viewed:
+            RENDERER.request(self)
+        else:
+            self._stale = True
+
+    def invalidate(self) -> None:
+        """Say from `update` that the background has changed too."""
+        self.picture.invalidate()
+
+    def __repr__(self) -> str:
+        self._catch_up()
+        return self._error or self.summary(self._result)
+
+    def close(self) -> None:
+        """Stop everything and release the widgets, their comms and the figure."""
+        if self._closed:
+            return
+        self._closed = True
+        RENDERER.forget(self)
+        if self._root is not None:
+            close_widgets(self._root)
+        self.picture.close()
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict, dict]:
+        from . import rerun
+
+        self._catch_up()
+        png = self.picture.frame(moving=False).data
+        text = self._error or self.summary(self._result)
+        data, metadata = picture_bundle(png, text)
+        rerun.adopt(self)
+        data["application/vnd.jupyter.widget-view+json"] = {
+            "version_major": 2,
+            "version_minor": 0,
+            "model_id": self.widget.model_id,
+        }
+        return data, metadata
+
+    # -- widgets -----------------------------------------------------------------------------------
+
+    @property
+    def widget(self) -> Any:
+        """The whole playground as one ipywidgets box, built when first asked for."""
+        if self._root is None:
+            import ipywidgets as widgets
+
+            self._canvas = LiveCanvas(size=list(self.picture.size), pointer=self.pointer)
+            self._canvas.on_msg(self._on_message)
+            for name, spec in self._specs.items():
+                bound = self._bound[name] = spec.bind(self._on_control)
+                if bound.get() != self._values[name]:
+                    bound.set(self._values[name])
+            rows = {name: bound.widget for name, bound in self._bound.items()}
+            self._root = widgets.VBox([*self.layout(rows), self._canvas])
+            self._root.add_class("course-playground")
+        return self._root
+
+    def reset_button(self) -> Any:
+        """A button that puts every control back."""
+        return button("Reset", self.reset, tip="put every control back to where it started")
+
+    def _on_control(self, name: str, value: Any) -> None:
+        with self._state:
+            if self._values[name] == value:
+                return
+            self._values[name] = value
+        self.changed()
+
+    def _on_message(self, _: Any, message: dict, __: Any) -> None:
+        kind = message.get("type")
+        if kind == "painted":
+            with self._state:
+                done = message.get("frame", -1)
+                self._in_flight = {n: t for n, t in self._in_flight.items() if n > done}
+            RENDERER.wake()
+        elif kind == "ready":
+            self._scale = min(max(float(message.get("dpr") or 1.0), 1.0), 2.0)
+            self._in_flight.clear()
+            self.picture.known_background = 0  # a new view knows nothing yet
+            self._viewed = True
+            RENDERER.request(self, rest=True)
+        elif kind in ("pointer", "key"):
+            try:
+                if kind == "pointer":
+                    self.on_pointer([(str(k), float(x), float(y)) for k, x, y in message["events"]])
+                else:
+                    self.on_key(str(message["key"]), bool(message["shift"]))
+            except Exception as error:
+                self.show_error(error)
+
+    # -- drawing (on the renderer's thread, or on the caller's when nobody looks) --------------------
+
+    _stale = False
+    _computed = 0
+
+    def recompute(self, values: dict[str, Any]) -> Any:
+        """The result to show for `values`; a live training overrides it with its newest state."""
+        return self.compute(**values)
+
+    def _catch_up(self) -> None:
+        """Bring result and figure up to date on this thread."""
+        if self._stale and not self._viewed:
+            self._stale = False
+            self._refresh()
+
+    def _refresh(self) -> int:
+        """Compute and draw the newest values; return their generation."""
+        with self._state:
+            generation, values = self._generation, dict(self._values)
+        try:
+            result = self.recompute(values)
+            with self.picture.lock:
+                self.update(result)
+            self._result, self._error = result, ""
+        except Exception as error:
+            self._error = describe_error(error)
+        self._shown_values = values
+        return generation
+
+    def can_send(self) -> bool:
+        """Whether the browser has kept up with the frames sent so far."""
+        now = time.monotonic()
+        with self._state:
+            self._in_flight = {n: t for n, t in self._in_flight.items() if now - t < LOST_AFTER}
+            return len(self._in_flight) < MAX_IN_FLIGHT
+
+    def render(self, *, moving: bool) -> None:
+        """Draw the newest state and send it to the browser."""
+        if self._closed or self._canvas is None:
+            return
+        if moving or self._stale:
+            self._stale = False
+            self._drawn = self._refresh()
+        generation = getattr(self, "_drawn", 0)
+        if self._error:
+            self._canvas.send({"type": "error", "error": self._error, "generation": generation})
+            return
+        if not moving:
+            number, data = self.picture.background()
+            if number != self.picture.known_background:
+                note = {"type": "background", "background": number, "format": "png"}
+                self._canvas.send(note, buffers=[data])
+                self.picture.known_background = number
+        frame = self.picture.frame(moving=moving, scale=1.0 if moving else self._scale)
+        with self._state:
+            self._frames += 1
+            number = self._frames
+            self._in_flight[number] = time.monotonic()
+        message = {
+            "type": "frame",
+            "frame": number,
+            "format": frame.format,
+            "runs": frame.runs,
+            "background": self.picture.known_background,
+            "generation": generation,
+            "values": json.dumps(getattr(self, "_shown_values", self._values), default=str),
+            "summary": self.summary(self._result),
+        }
+        if not self._closed:
+            self._canvas.send(message, buffers=[frame.data])
+
+    def show_error(self, error: BaseException) -> None:
+        """Show `error` in red under the picture."""
+        self._error = describe_error(error)
+        if self._canvas is not None and not self._closed:
+            self._canvas.send({"type": "error", "error": self._error, "generation": self._generation})
+
+
+class Renderer:
+    """The one thread that draws: newest request of each playground, oldest playground first."""
+
+    def __init__(self) -> None:
+        self._wake = threading.Condition()
+        self._moving: dict[Playground, None] = {}
+        self._resting: dict[Playground, float] = {}
+        self._thread: threading.Thread | None = None
+
+    def request(self, playground: Playground, *, rest: bool = False) -> None:
+        """Draw `playground` soon: a moving frame, or with `rest=True` just the lossless one."""
+        with self._wake:
+            if rest:
+                self._resting[playground] = 0.0
+            else:
+                self._moving[playground] = None
+            if self._thread is None:
+                # Python hands the interpreter over every 5 ms; a picture is computed in less.
+                sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_EVERY))
+                self._thread = threading.Thread(target=self._run, name="course-renderer", daemon=True)
+                self._thread.start()
+            self._wake.notify()
+
+    def wake(self) -> None:
+        """The browser has painted a frame: there may be room for the next one."""
+        with self._wake:
+            self._wake.notify()
+
+    def forget(self, playground: Playground) -> None:
+        with self._wake:
+            self._moving.pop(playground, None)
+            self._resting.pop(playground, None)
+
+    def _next(self) -> tuple[Playground, bool]:
+        with self._wake:
+            while True:
+                now = time.monotonic()
+                for playground in self._moving:
+                    if playground.can_send():
+                        del self._moving[playground]
+                        self._resting[playground] = now + REST_AFTER
+                        return playground, True
+                for playground, due in self._resting.items():
+                    if due <= now and playground not in self._moving and playground.can_send():
+                        del self._resting[playground]
+                        return playground, False
+                dues = [due for due in self._resting.values() if due > now]
+                waits = [due - now for due in dues]
+                if self._moving or len(dues) < len(self._resting):
+                    waits.append(LOST_AFTER / 4)
+                self._wake.wait(min(waits, default=None))
+
+    def _run(self) -> None:
+        while True:
+            playground, moving = self._next()
+            try:
+                playground.render(moving=moving)
+            except Exception as error:  # a bug in drawing must not end the thread
+                if not playground._closed:
+                    traceback.print_exc()
+                    playground.show_error(error)
+            del playground
+
+
+RENDERER = Renderer()
+
+
+def button(text: str, action: Any, *, tip: str = "", width: str = "auto") -> Any:
+    """A push button that calls `action()`."""
+    import ipywidgets as widgets
+
+    made = widgets.Button(description=text, tooltip=tip, layout=widgets.Layout(width=width))
+    made.on_click(lambda _: action())
+    return made
+
+
+def describe_error(error: BaseException) -> str:
+    """`error` in one or two lines: its type, its message, and where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = ""
+    if frames:
+        where = f"\n(in {frames[-1].name}, line {frames[-1].lineno})"
+    return f"{type(error).__name__}: {error}{where}"
+
+
+def close_widgets(root: Any) -> None:
+    """Close `root` and every widget it holds, layouts and styles too, so that no comm stays open."""
+    import ipywidgets as widgets
+
+    found: dict[str, Any] = {}
+
+    def visit(value: Any) -> None:
+        if isinstance(value, widgets.Widget):
+            if value.comm is not None and value.model_id not in found:
+                found[value.model_id] = value
+                for key in value.keys:
+                    visit(getattr(value, key, None))
+        elif isinstance(value, list | tuple):
+            for item in value:
+                visit(item)
+
+    visit(root)
+    for widget in found.values():
+        widget.unobserve_all()
+        widget.close()

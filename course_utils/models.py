@@ -1,0 +1,113 @@
+"""Networks that read digits: the ones that chapter 12 builds, ready-made for the other chapters."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from torch import nn
+
+from course_utils.names import look_up
+
+_VARIANTS = {"A": "A", "B": "B"}
+
+
+def digit_cnn(
+    variant: str = "A",
+    *,
+    in_channels: int = 1,
+    num_classes: int = 10,
+    num_blocks: int = 2,
+    batch_norm: bool = False,
+    dropout: float = 0.0,
+) -> nn.Sequential:
+    """A convolutional network for images (N, in_channels, 28, 28) → logits (N, num_classes).
+
+    - Variant "A": convolutions 1 → 32 → 64 (3x3, padding 1), each with ReLU and 2x2 max pooling,
+      then 3136 → 128 → 10. PyTorch's own initialisation. 421,642 parameters.
+    - Variant "B": convolutions 1 → 32 → 32 (3x3, no padding), each with ReLU and 2x2 max pooling,
+      then 800 → 100 → 10. Kaiming-uniform weights (He et al., 2015), Xavier-uniform in the last
+      layer (Glorot and Bengio, 2010), biases zero. 90,678 parameters.
+
+    ``num_blocks=1`` leaves the second convolution out. ``batch_norm`` normalises after each
+    convolution; ``dropout`` is the probability of dropping a hidden unit before the last layer.
+    Layers carry names: ``model.conv1``, ``model.fc1``, ``model.head`` and so on.
+
+    Weights are drawn from PyTorch's global generator: call `torch.manual_seed` first.
+    Raises ValueError for an unknown variant or a value out of range.
+    """
+    variant = look_up("variant", variant, _VARIANTS)
+    if num_blocks not in (1, 2):
+        raise ValueError(f"num_blocks must be 1 or 2, got {num_blocks!r}")
+    _check(in_channels=in_channels, num_classes=num_classes)
+    _check_dropout(dropout)
+    channels, padding, hidden = ((32, 64), 1, 128) if variant == "A" else ((32, 32), 0, 100)
+
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    size, before = 28, in_channels
+    for i, after in enumerate(channels[:num_blocks], start=1):
+        layers[f"conv{i}"] = nn.Conv2d(before, after, kernel_size=3, padding=padding)
+        if batch_norm:
+            layers[f"norm{i}"] = nn.BatchNorm2d(after)
+        layers[f"relu{i}"] = nn.ReLU()
+        layers[f"pool{i}"] = nn.MaxPool2d(2)
+        size, before = (size - 2 + 2 * padding) // 2, after
+    layers["flatten"] = nn.Flatten()
+    layers["fc1"] = nn.Linear(before * size * size, hidden)
+    layers["relu_fc1"] = nn.ReLU()
+    if dropout:
+        layers["dropout"] = nn.Dropout(dropout)
+    layers["head"] = nn.Linear(hidden, num_classes)
+    model = nn.Sequential(layers)
+    if variant == "B":
+        _initialise_b(model)
+    return model
+
+
+def digit_mlp(
+    hidden: Sequence[int] = (64,),
+    *,
+    in_features: int = 784,
+    num_classes: int = 10,
+    dropout: float = 0.0,
+) -> nn.Sequential:
+    """A plain network: images (N, ...) are flattened to (N, in_features) → logits (N, num_classes).
+
+    ``hidden`` are the widths of the hidden layers, each followed by ReLU; ``()`` gives softmax
+    regression. ``dropout`` acts after each hidden layer. PyTorch's own initialisation, from its
+    global generator. Raises ValueError for a value out of range.
+    """
+    _check(in_features=in_features, num_classes=num_classes)
+    _check_dropout(dropout)
+    layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
+    before = in_features
+    for i, width in enumerate(hidden, start=1):
+        _check(hidden=width)
+        layers[f"fc{i}"] = nn.Linear(before, width)
+        layers[f"relu{i}"] = nn.ReLU()
+        if dropout:
+            layers[f"dropout{i}"] = nn.Dropout(dropout)
+        before = width
+    layers["head"] = nn.Linear(before, num_classes)
+    return nn.Sequential(layers)
+
+
+def _initialise_b(model: nn.Sequential) -> None:
+    for layer in model:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            if layer is model.head:
+                nn.init.xavier_uniform_(layer.weight)
+            else:
+                nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+
+
+def _check(**sizes: int) -> None:
+    for name, value in sizes.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+
+
+def _check_dropout(dropout: float) -> None:
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout!r}")

@@ -1,0 +1,156 @@
+"""A figure that is redrawn many times a second: cached background, moving artists, small frames.
+
+Only artists marked as animated are drawn again; everything else comes from a cached copy. At rest a
+frame is a lossless PNG at the resolution of the screen. While something moves, a frame is just the
+pixels that differ from the cached background, which the browser already has: there is nothing to
+compress and nothing to decode. Where much differs (an image that changes), it is a JPEG.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from .plotting import DPI, STYLE, figure
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
+
+JPEG_QUALITY = 90
+PATCH_AT_MOST = 0.12  # share of changed pixels above which a JPEG is smaller
+
+
+class Frame(NamedTuple):
+    """What is sent: `format` is "png", "jpeg" or "patch" (then with its number of runs)."""
+
+    format: str
+    data: bytes
+    runs: int = 0
+
+
+class Shown(NamedTuple):
+    """Pixels (height, width, 4) of the picture and of its background, and the latter's number."""
+
+    pixels: np.ndarray
+    background: np.ndarray
+    number: int
+
+
+class Picture:
+    """A private figure of `width` × `height` inches and its frames.
+
+    Args:
+        draw: called once with the figure; returns the artists that will move.
+
+    One lock guards the figure, since matplotlib is not made for two threads at once.
+    """
+
+    def __init__(self, draw: Callable[[Figure], Iterable[Artist]], width: float, height: float):
+        import matplotlib as mpl
+
+        self.lock = threading.RLock()
+        self.size = (round(width * DPI), round(height * DPI))
+        self._draw = draw
+        self._backgrounds: dict[float, tuple] = {}
+        self._drawn = 0
+        self.known_background = 0  # number of the background that the browser has
+        self.figure = figure(width, height)
+        with mpl.rc_context(STYLE):
+            self._artists = sorted(draw(self.figure), key=lambda artist: artist.get_zorder())
+        for artist in self._artists:
+            artist.set_animated(True)
+
+    def invalidate(self) -> None:
+        """Say that something else than the moving artists has changed."""
+        self._backgrounds.clear()
+
+    def frame(self, *, moving: bool, scale: float = 1.0) -> Frame:
+        """The current picture, `scale` times the base resolution; as a patch if it moves."""
+        with self.lock:
+            shown = self._render(scale)
+            if not moving:
+                return Frame("png", encode(shown.pixels, "png"))
+            if self.known_background == shown.number:
+                patch = changed_pixels(shown.pixels, shown.background)
+                if patch is not None:
+                    return patch
+            return Frame("jpeg", encode(shown.pixels, "jpeg"))
+
+    def background(self) -> tuple[int, bytes]:
+        """(number, PNG) of what never moves. The number changes whenever it does."""
+        with self.lock:
+            shown = self._render(1.0)
+            return shown.number, encode(shown.background, "png")
+
+    def _render(self, scale: float) -> Shown:
+        import numpy as np
+
+        canvas = self.figure.canvas
+        if self.figure.dpi != DPI * scale:
+            self.figure.set_dpi(DPI * scale)
+        cached = self._backgrounds.get(scale)
+        if cached is None:
+            canvas.draw()
+            pixels = np.array(canvas.buffer_rgba())
+            self._drawn += 1
+            cached = (canvas.copy_from_bbox(self.figure.bbox), pixels, self._drawn)
+            self._backgrounds[scale] = cached
+        else:
+            canvas.restore_region(cached[0])
+        for artist in self._artists:
+            if artist.axes is not None:
+                artist.axes.draw_artist(artist)
+            else:
+                self.figure.draw_artist(artist)
+        return Shown(np.asarray(canvas.buffer_rgba()), cached[1], cached[2])
+
+    def close(self) -> None:
+        """Drop the figure and everything cached."""
+        with self.lock:
+            self._backgrounds.clear()
+            self._artists = []
+            self.figure.clear()
+
+
+def encode(pixels: np.ndarray, kind: str) -> bytes:
+    """`pixels` (height, width, 4) as "png" or "jpeg" bytes."""
+    from PIL import Image
+
+    height, width = pixels.shape[:2]
+    image = Image.frombuffer("RGBX", (width, height), pixels, "raw", "RGBX", 0, 1)
+    buffer = io.BytesIO()
+    if kind == "jpeg":
+        image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    else:
+        image.convert("RGB").save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def changed_pixels(pixels: np.ndarray, background: np.ndarray) -> Frame | None:
+    """The runs of `pixels` that differ from `background`; None if they are too many to be worth it.
+
+    Layout: starts (uint32), lengths (uint16), then three bytes of colour for each pixel.
+    """
+    import numpy as np
+
+    new = np.ascontiguousarray(pixels).reshape(-1, 4)
+    words = new.view(np.uint32).ravel()
+    where = np.flatnonzero(words != background.reshape(-1, 4).view(np.uint32).ravel())
+    if len(where) > PATCH_AT_MOST * len(words):
+        return None
+    # A run ends where the next changed pixel is not the neighbour, and before it gets too long.
+    breaks = np.flatnonzero(np.diff(where) != 1) + 1
+    first = np.concatenate([np.zeros(min(1, len(where)), np.intp), breaks])
+    lengths = np.diff(np.append(first, len(where)))
+    if len(lengths) and lengths.max() > 0xFFFF:
+        return None
+    parts = (
+        where[first].astype("<u4").tobytes(),
+        lengths.astype("<u2").tobytes(),
+        new[where, :3].tobytes(),
+    )
+    return Frame("patch", b"".join(parts), runs=len(first))

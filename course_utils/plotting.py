@@ -1,0 +1,161 @@
+"""One look for every figure of the course: colours, line styles, and pictures that can be read aloud.
+
+Colours are the Okabe-Ito palette, which stays distinguishable under the common forms of colour
+blindness; every series also has its own line style and marker, so that no information rests on
+colour alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = OKABE_ITO = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
+GREY = "#6b6b6b"
+
+DPI = 100
+
+STYLE = {
+    "figure.facecolor": "white",
+    "figure.dpi": DPI,
+    "savefig.facecolor": "white",
+    "font.family": "DejaVu Sans",
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 11,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": "cycler('color', ['0072B2', 'D55E00', '009E73', 'CC79A7', 'E69F00', '56B4E9'])",
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 2.0,
+    "lines.markersize": 5,
+    "legend.frameon": False,
+    "legend.fontsize": 10.5,
+    "xtick.labelsize": 10.5,
+    "ytick.labelsize": 10.5,
+    "image.cmap": "gray",
+}
+
+# One appearance per optimizer and per data split, the same in every chapter.
+OPTIMIZER_STYLES: dict[str, dict] = {
+    "SGD": {"color": BLACK, "linestyle": "-", "marker": "o"},
+    "Momentum": {"color": BLUE, "linestyle": "-", "marker": "s"},
+    "Nesterov": {"color": SKY, "linestyle": "--", "marker": "D"},
+    "AdaGrad": {"color": GREEN, "linestyle": "-.", "marker": "^"},
+    "RMSProp": {"color": ORANGE, "linestyle": "--", "marker": "v"},
+    "Adam": {"color": RED, "linestyle": "-", "marker": "P"},
+    "AdamW": {"color": PINK, "linestyle": ":", "marker": "X"},
+}
+OWN_STYLE = {"color": "#7B3FB5", "linestyle": (0, (5, 1)), "marker": "*"}
+SPLIT_STYLES: dict[str, dict] = {
+    "train": {"color": BLUE, "linestyle": "-", "marker": "o"},
+    "validation": {"color": RED, "linestyle": "--", "marker": "s"},
+    "test": {"color": GREEN, "linestyle": "-.", "marker": "^"},
+}
+
+
+def use_course_style() -> None:
+    """Make matplotlib draw as the course does (in this kernel, until it restarts)."""
+    import matplotlib as mpl
+
+    mpl.rcParams.update(STYLE)
+
+
+def figure(width: float = 9.0, height: float = 3.6) -> Figure:
+    """A private figure in the course's style, `width` × `height` inches, unknown to pyplot.
+
+    Being unknown to pyplot, it cannot leak: it goes when nothing refers to it any more.
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        fig = Figure(figsize=(width, height), dpi=DPI, layout=None)
+        FigureCanvasAgg(fig)
+    return fig
+
+
+def show(fig: Figure, alt: str) -> None:
+    """Display `fig` as a PNG together with `alt`, one or two sentences that say what it shows.
+
+    The text is what a screen reader speaks and what the notebook tests compare, so give the
+    numbers that the picture shows, rounded. The figure is closed afterwards.
+
+    Raises:
+        ValueError: if `alt` is empty.
+    """
+    if not isinstance(alt, str) or not alt.strip():
+        raise ValueError(f"alt={alt!r}: say in a sentence what the figure shows")
+    from IPython.display import display
+
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    display(*picture_bundle(buffer.getvalue(), alt), raw=True)
+    close(fig)
+
+
+def picture_bundle(png: bytes, alt: str) -> tuple[dict, dict]:
+    """The (data, metadata) pair that shows `png` in a notebook with its text."""
+    data = {"text/plain": alt, "image/png": base64.b64encode(png).decode("ascii")}
+    return data, {"image/png": {"alt": alt}}
+
+
+def close(fig: Figure) -> None:
+    """Release `fig`, whether pyplot knows it or not, without importing pyplot for it."""
+    import sys
+
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(fig)
+
+
+def label_lines(ax: Axes, labels: Sequence[str] | None = None, *, dx: float = 6) -> None:
+    """Write each line's label beside its last finite point, in the line's colour.
+
+    Labels that would overlap are moved apart, so up to about five lines stay readable.
+    """
+    import numpy as np
+
+    lines = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
+    names = list(labels) if labels is not None else [line.get_label() for line in lines]
+    height = 14 * ax.figure.dpi / 72
+    placed: list[float] = []
+    ends = []
+    for line, name in zip(lines, names, strict=True):
+        xy = np.column_stack([np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)])
+        xy = xy[np.isfinite(xy).all(axis=1)]
+        if len(xy):
+            ends.append((ax.transData.transform(xy[-1])[1], xy[-1], line.get_color(), name))
+    for y, point, color, name in sorted(ends, key=lambda end: end[0]):
+        target = y if not placed else max(y, placed[-1] + height)
+        placed.append(target)
+        ax.annotate(
+            name,
+            point,
+            xytext=(dx, (target - y) * 72 / ax.figure.dpi),
+            textcoords="offset points",
+            color=color,
+            va="center",
+            annotation_clip=False,
+        )

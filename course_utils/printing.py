@@ -1,0 +1,62 @@
+"""Printing numbers so that every machine prints the same digits."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+# Distance from a rounding tie, in units of the last printed digit, below which two machines
+# may print different digits. Results in float64 agree to about ten decimals.
+TIE_TOLERANCE = 1e-6
+
+
+def rounded(x: Any, decimals: int = 4) -> Any:
+    """Round ``x`` for printing: a number to a float, anything nested to nested lists.
+
+    ``x`` is a number, a NumPy array or torch tensor of any shape (on any device, with or without
+    a gradient), or a list, tuple or dict of these. Arrays, lists and tuples become lists; a dict
+    keeps its keys. Minus zero becomes zero; NaN and infinities stay as they are.
+
+    While the notebooks are being written (environment variable ``COURSE_AUTHORING=1``) a value
+    within `TIE_TOLERANCE` of a rounding tie raises ValueError: 0.12345 at 4 decimals may print as
+    0.1234 here and as 0.1235 elsewhere. Choose another number of decimals, or another example.
+
+    Raises ValueError for ``decimals`` outside 0 … 15 and for values that are not real numbers.
+
+    >>> rounded([1 / 3, -0.00001])
+    [0.3333, 0.0]
+    """
+    if isinstance(decimals, bool) or not isinstance(decimals, int) or not 0 <= decimals <= 15:
+        raise ValueError(f"decimals must be a whole number from 0 to 15, got {decimals!r}")
+    authoring = os.environ.get("COURSE_AUTHORING") == "1"
+    return _rounded(x, decimals, authoring)
+
+
+def _rounded(x: Any, decimals: int, authoring: bool) -> Any:
+    if isinstance(x, Mapping):
+        return {key: _rounded(value, decimals, authoring) for key, value in x.items()}
+    if hasattr(x, "tolist"):  # NumPy arrays and scalars, torch tensors
+        x = x.tolist()
+    if isinstance(x, list | tuple):
+        return [_rounded(value, decimals, authoring) for value in x]
+    if not isinstance(x, Real):
+        raise ValueError(f"cannot round {x!r}: a real number is needed, got {type(x).__name__}")
+    value = float(x)
+    if not math.isfinite(value):
+        return value
+    if authoring and not isinstance(x, Integral) and _near_tie(value, decimals):
+        raise ValueError(
+            f"{value!r} lies on a rounding tie at {decimals} decimals: another machine may print "
+            "another last digit. Print more or fewer decimals, or change the example."
+        )
+    return round(value, decimals) + 0.0  # + 0.0 turns -0.0 into 0.0
+
+
+def _near_tie(value: float, decimals: int) -> bool:
+    scaled = abs(value) * 10.0**decimals
+    if scaled >= 2.0**52:  # floats this large have no fraction that could be a tie
+        return False
+    return abs(math.fmod(scaled, 1.0) - 0.5) < TIE_TOLERANCE

@@ -1,0 +1,49 @@
+"""Which playground belongs to which cell, so that running the cell again closes the old one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .live import Playground
+
+_by_cell: dict[Any, tuple[Any, list[Playground]]] = {}
+
+
+def current_cell() -> tuple[Any, Any] | None:
+    """(identity of the running cell, identity of this run), or None outside a notebook.
+
+    The identity is the cell's id where the client sends it (JupyterLab, Notebook 7, VS Code) and
+    the cell's text elsewhere.
+    """
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return None
+    shell = get_ipython()
+    kernel = getattr(shell, "kernel", None)
+    if kernel is None:
+        return None
+    parent = kernel.get_parent("shell") or {}
+    run = parent.get("header", {}).get("msg_id")
+    cell = parent.get("metadata", {}).get("cellId")
+    if cell is None:
+        cell = parent.get("content", {}).get("code")
+    return (cell, run) if run is not None else None
+
+
+def adopt(playground: Playground) -> None:
+    """Tie `playground` to the running cell, and close what an earlier run of the cell has left."""
+    key = current_cell()
+    if key is None:
+        return
+    cell, run = key
+    known_run, playgrounds = _by_cell.get(cell, (run, []))
+    if known_run != run:
+        for old in playgrounds:
+            if old is not playground:
+                old.close()
+        playgrounds = []
+    if playground not in playgrounds:
+        playgrounds.append(playground)
+    _by_cell[cell] = (run, playgrounds)

@@ -1,0 +1,210 @@
+"""Learning-rate schedules as pure functions: (step or epoch) → learning rate.
+
+Each function takes the number of epochs (or optimizer steps) done so far, ``t`` = 0, 1, 2, …, and
+the settings of the ``torch.optim.lr_scheduler`` class named in its docstring, whose numbers it
+gives. ``t`` may be a number (a float comes back) or an array (an array of its shape comes back),
+so that a whole schedule is drawn at once: ``cosine(np.arange(200), lr=0.1, num_steps=200)``.
+A negative ``t``, a learning rate below 0 and lengths that make no sense raise ValueError.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from course_utils.names import look_up
+
+
+def _times(t: Any) -> np.ndarray:
+    times = np.asarray(t, dtype=np.float64)
+    if not np.all(times >= 0):
+        raise ValueError(f"t counts the steps done so far and must be ≥ 0, got {t!r}")
+    return times
+
+
+def _result(values: Any) -> Any:
+    return float(values) if np.ndim(values) == 0 else values
+
+
+def _check_rate(name: str, value: float, high: float = math.inf) -> None:
+    if not (0 <= value <= high and value < math.inf):
+        allowed = "a finite number ≥ 0" if high == math.inf else f"between 0 and {high:g}"
+        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+
+
+def _check_length(name: str, value: float, low: int = 1) -> None:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < low:
+        raise ValueError(f"{name} must be a whole number ≥ {low}, got {value!r}")
+
+
+def constant(t: Any, lr: float) -> Any:
+    """The same ``lr`` for ever: what an optimizer does without a scheduler."""
+    _check_rate("lr", lr)
+    return _result(np.full_like(_times(t), lr))
+
+
+def step(t: Any, lr: float, step_size: int, gamma: float = 0.1) -> Any:
+    """``lr`` times ``gamma`` once every ``step_size`` steps: lr·gamma^⌊t / step_size⌋.
+
+    Source: ``StepLR``.
+    """
+    _check_rate("lr", lr)
+    _check_rate("gamma", gamma)
+    _check_length("step_size", step_size)
+    return _result(lr * gamma ** np.floor(_times(t) / step_size))
+
+
+def multi_step(t: Any, lr: float, milestones: Sequence[int], gamma: float = 0.1) -> Any:
+    """``lr`` times ``gamma`` at each milestone: lr·gamma^(number of milestones ≤ t).
+
+    A milestone that is listed twice counts twice. Source: ``MultiStepLR``.
+    """
+    _check_rate("lr", lr)
+    _check_rate("gamma", gamma)
+    passed = np.searchsorted(np.sort(np.asarray(milestones, dtype=float)), _times(t), side="right")
+    return _result(lr * gamma ** np.asarray(passed, dtype=np.float64))
+
+
+def exponential(t: Any, lr: float, gamma: float) -> Any:
+    """``lr`` times ``gamma`` in every step: lr·gamma^t. Source: ``ExponentialLR``."""
+    _check_rate("lr", lr)
+    _check_rate("gamma", gamma)
+    return _result(lr * gamma ** _times(t))
+
+
+def cosine(t: Any, lr: float, num_steps: int, min_lr: float = 0.0) -> Any:
+    """Half a cosine from ``lr`` down to ``min_lr`` in ``num_steps`` steps.
+
+    min_lr + (lr − min_lr)·(1 + cos(π·t / num_steps)) / 2. As in PyTorch it rises again after
+    ``num_steps``. Source: ``CosineAnnealingLR`` (``T_max`` = num_steps, ``eta_min`` = min_lr).
+    """
+    _check_rate("lr", lr)
+    _check_rate("min_lr", min_lr)
+    _check_length("num_steps", num_steps)
+    return _result(min_lr + (lr - min_lr) * (1 + np.cos(np.pi * _times(t) / num_steps)) / 2)
+
+
+def linear_warmup(t: Any, lr: float, warmup_steps: int, start_factor: float = 1 / 3) -> Any:
+    """A straight line from ``start_factor``·lr at t = 0 to ``lr`` at t = ``warmup_steps``, then lr.
+
+    Source: ``LinearLR`` with ``total_iters`` = warmup_steps and ``end_factor`` = 1. PyTorch wants
+    start_factor > 0; here it may be 0, a first step that does nothing.
+    """
+    _check_rate("lr", lr)
+    _check_rate("start_factor", start_factor, 1)
+    _check_length("warmup_steps", warmup_steps)
+    share = np.minimum(_times(t), warmup_steps) / warmup_steps
+    return _result(lr * (start_factor + (1 - start_factor) * share))
+
+
+def cosine_with_warmup(
+    t: Any,
+    lr: float,
+    warmup_steps: int,
+    num_steps: int,
+    start_factor: float = 1 / 3,
+    min_lr: float = 0.0,
+) -> Any:
+    """`linear_warmup` for ``warmup_steps``, then `cosine` for what is left of ``num_steps``.
+
+    Source: ``SequentialLR`` of ``LinearLR`` and ``CosineAnnealingLR`` with the milestone
+    warmup_steps. As there, the rate rises again after ``num_steps``.
+    """
+    _check_length("warmup_steps", warmup_steps, 0)
+    _check_length("num_steps", num_steps)
+    if warmup_steps >= num_steps:
+        raise ValueError(
+            f"warmup_steps must be smaller than num_steps = {num_steps}, got {warmup_steps!r}"
+        )
+    times = _times(t)
+    falling = cosine(np.maximum(times - warmup_steps, 0), lr, num_steps - warmup_steps, min_lr)
+    if warmup_steps == 0:
+        return falling
+    rising = linear_warmup(times, lr, warmup_steps, start_factor)
+    return _result(np.where(times < warmup_steps, rising, falling))
+
+
+def one_cycle(
+    t: Any,
+    max_lr: float,
+    num_steps: int,
+    pct_start: float = 0.3,
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
+    anneal_strategy: str = "cos",
+    three_phase: bool = False,
+) -> Any:
+    """Up to ``max_lr`` and down to almost nothing: one cycle of ``num_steps`` optimizer steps.
+
+    The rate starts at max_lr / div_factor, peaks at t = pct_start·num_steps − 1 and ends at
+    t = num_steps − 1 with the start rate / final_div_factor. ``anneal_strategy`` is "cos" or
+    "linear"; ``three_phase`` comes down to the start rate as slowly as it went up, and then
+    further. Step it per **batch**. Source: ``OneCycleLR`` (``total_steps`` = num_steps), which
+    also cycles the momentum unless told not to; this is the learning rate alone.
+
+    Two differences: at t = num_steps, one past the end, the last rate stays (PyTorch extrapolates,
+    with "linear" below zero), and a phase of no length gives the rate it ends with (PyTorch
+    divides by zero). Raises ValueError for t > num_steps, as PyTorch does.
+    """
+    _check_rate("max_lr", max_lr)
+    _check_rate("pct_start", pct_start, 1)
+    _check_length("num_steps", num_steps)
+    for name, value in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
+    if anneal_strategy not in ("cos", "linear"):
+        raise ValueError(f"anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}")
+    times = _times(t)
+    if np.any(times > num_steps):
+        raise ValueError(f"the cycle is over after {num_steps} steps, got t = {t!r}")
+
+    first_lr = max_lr / div_factor
+    last_lr = first_lr / final_div_factor
+    peak = pct_start * num_steps - 1.0
+    corners = [(0.0, first_lr), (peak, max_lr)]
+    if three_phase:
+        corners.append((2 * peak, first_lr))
+    corners.append((num_steps - 1.0, last_lr))
+
+    bend = _BENDS[anneal_strategy]
+    rates = np.empty_like(times)
+    waiting = np.ones(times.shape, dtype=bool)
+    for (start, from_lr), (end, to_lr) in pairwise(corners):
+        # the first phase that t fits into, and the last one for all that is left
+        here = waiting & ((times <= end) | (end == corners[-1][0]))
+        share = np.clip((times - start) / (end - start), 0, 1) if end > start else 1.0
+        rates = np.where(here, from_lr + (to_lr - from_lr) * bend(share), rates)
+        waiting &= ~here
+    return _result(rates)
+
+
+_BENDS: dict[str, Callable[[Any], Any]] = {
+    "cos": lambda share: (1 - np.cos(np.pi * share)) / 2,
+    "linear": lambda share: share,
+}
+
+SCHEDULES: dict[str, Callable[..., Any]] = {
+    schedule.__name__: schedule
+    for schedule in (
+        constant,
+        step,
+        multi_step,
+        exponential,
+        cosine,
+        linear_warmup,
+        cosine_with_warmup,
+        one_cycle,
+    )
+}
+
+
+def get_schedule(name: str) -> Callable[..., Any]:
+    """The schedule called ``name`` (see `SCHEDULES`; capitals do not matter).
+
+    Raises ValueError naming the known schedules and the nearest match.
+    """
+    return look_up("schedule", name, SCHEDULES)

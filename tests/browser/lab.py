@@ -1,0 +1,208 @@
+"""A real JupyterLab and a page in a real Chromium, as the browser tests and benchmarks drive them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+# What Chromium needs to start inside containers, and to leave the network alone.
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+]
+
+
+def find_chromium() -> str | None:
+    """Path of a Chromium or Chrome on this machine, or None."""
+    names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"]
+    places = [
+        os.environ.get("CHROMIUM", ""),
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+        "/Applications/Chromium.app/Contents/MacOS/Chromium",
+        r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+        r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
+    ]
+    found = [shutil.which(name) for name in names] + [p for p in places if p and Path(p).exists()]
+    return next((path for path in found if path), None)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def lab_server(folder: Path, *, subshells: bool = True, env: dict | None = None) -> Iterator[str]:
+    """A JupyterLab on a free port over `folder`; yields its address with the token."""
+    settings = folder / ".lab-settings"
+    kernel_settings = settings / "@jupyterlab" / "apputils-extension"
+    kernel_settings.mkdir(parents=True, exist_ok=True)
+    (kernel_settings / "notification.jupyterlab-settings").write_text(
+        json.dumps({"checkForUpdates": False, "fetchNews": "false"})
+    )
+    (kernel_settings / "kernels-settings.jupyterlab-settings").write_text(
+        json.dumps({"commsOverSubshells": "perCommTarget" if subshells else "disabled"})
+    )
+    port, token = free_port(), secrets.token_hex(16)
+    log = open(folder / "lab.log", "w")  # noqa: SIM115 - closed below, after the server
+    command = [
+        sys.executable, "-m", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", f"--port={port}",
+        f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", "--allow-root",
+        "--LabApp.news_url=", "--expose-app-in-browser", "--ServerApp.port_retries=0",
+    ]
+    variables = os.environ | {
+        "JUPYTERLAB_SETTINGS_DIR": str(settings),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".lab-workspaces"),
+        "JUPYTER_RUNTIME_DIR": str(folder / ".lab-runtime"),
+        "IPYTHONDIR": str(folder / ".ipython"),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+    } | (env or {})
+    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=variables, cwd=folder)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for_server(f"{address}/api/status?token={token}", process, folder / "lab.log")
+        yield f"{address}/lab?token={token}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+
+
+def wait_for_server(url: str, process: subprocess.Popen, log: Path, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"JupyterLab ended with status {process.returncode}:\n{log.read_text()}")
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        time.sleep(0.1)
+    raise RuntimeError(f"JupyterLab did not answer within {seconds} s:\n{log.read_text()}")
+
+
+class LabPage:
+    """One notebook open in JupyterLab: run cells, read their outputs, find their playgrounds."""
+
+    def __init__(self, page: Any, url: str, notebook: str):
+        self.page = page
+        self.console_errors: list[str] = []
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.console_errors.append(str(error)))
+        base, token = url.split("?")
+        page.goto(f"{base}/tree/{notebook}?{token}&reset", wait_until="domcontentloaded")
+        page.wait_for_selector(".jp-Notebook", timeout=60_000)
+        page.wait_for_function("() => window.jupyterapp !== undefined")
+        self.wait_idle()
+
+    def _on_console(self, message: Any) -> None:
+        if message.type == "error" and not any(known in message.text for known in HARMLESS):
+            self.console_errors.append(message.text)
+
+    def wait_idle(self, timeout: float = 120) -> None:
+        """Wait until the kernel is connected and idle."""
+        self.page.wait_for_function(KERNEL_IDLE, timeout=timeout * 1000)
+
+    def run_all(self, timeout: float = 240) -> None:
+        """Run every cell, and wait for the end."""
+        self.page.evaluate(RUN_ALL, None)
+        self.wait_idle(timeout)
+
+    def run_cell(self, index: int, timeout: float = 120) -> None:
+        """Run the cell at `index` (of all cells), and wait for the end."""
+        self.page.evaluate(RUN_CELL, index)
+        self.wait_idle(timeout)
+
+    def cells(self) -> list[dict]:
+        """Every cell as in the file: cell_type, source, outputs."""
+        return self.page.evaluate(CELLS)
+
+    def errors(self) -> list[str]:
+        """The error outputs of all cells, as "cell 3: NameError: …"."""
+        found = []
+        for index, cell in enumerate(self.cells()):
+            for output in cell.get("outputs", []):
+                if output["output_type"] == "error":
+                    found.append(f"cell {index}: {output['ename']}: {output['evalue']}")
+        return found
+
+    def kernel(self, code: str) -> str:
+        """Run `code` in the notebook's kernel, apart from its cells; what it printed."""
+        result = self.page.evaluate(KERNEL_RUN, code)
+        if result["error"]:
+            raise RuntimeError(result["error"])
+        return result["text"]
+
+    def interrupt(self) -> None:
+        self.page.evaluate(
+            "async () => await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()"
+        )
+
+
+HARMLESS = (
+    "net::ERR_INTERNET_DISCONNECTED", "ERR_NAME_NOT_RESOLVED", "favicon", "404 (Not Found)",
+    "500 (Internal Server Error)",
+)
+KERNEL_IDLE = """() => {
+  const s = window.jupyterapp?.shell?.currentWidget?.sessionContext;
+  if (!s || !s.isReady || s.session?.kernel?.status !== 'idle') return false;
+  const nb = window.jupyterapp.shell.currentWidget.content;
+  return !nb.widgets.some((c) => c.model.type === 'code' && c.model.executionState === 'running')
+    && !nb.widgets.some((c) => c.inputArea?.promptNode?.textContent?.includes('*'));
+}"""
+RUN_ALL = "async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+RUN_CELL = """async (index) => {
+  const nb = window.jupyterapp.shell.currentWidget.content;
+  nb.deselectAll(); nb.activeCellIndex = index;
+  await window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+CELLS = """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.toJSON().cells.map(
+  (c) => ({...c, source: Array.isArray(c.source) ? c.source.join('') : c.source}))"""
+KERNEL_RUN = """async (code) => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const future = kernel.requestExecute({code, store_history: false, silent: false});
+  const out = {text: '', error: ''};
+  future.onIOPub = (m) => {
+    if (m.header.msg_type === 'stream') out.text += m.content.text;
+    if (m.header.msg_type === 'error') out.error = m.content.ename + ': ' + m.content.evalue;
+  };
+  await future.done;
+  return out;
+}"""
+
+
+@contextlib.contextmanager
+def chromium(*, scale: float = 1.0) -> Iterator[Any]:
+    """A browser context with a 13-inch screen; its pages time out after 60 s."""
+    from playwright.sync_api import sync_playwright
+
+    path = find_chromium()
+    if path is None:
+        raise RuntimeError("no Chromium or Chrome found; set CHROMIUM to its path")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        context = browser.new_context(viewport={"width": 1366, "height": 900}, device_scale_factor=scale)
+        context.set_default_timeout(60_000)
+        try:
+            yield context
+        finally:
+            context.close()
+            browser.close()
