@@ -71,7 +71,7 @@ class Control:
 
         return {
             "description": self.caption,
-            "description_tooltip": self.tip or None,
+            "tooltip": self.tip or None,
             "style": {"description_width": "initial"},
             "layout": Layout(width=self.width, margin="0 8px 0 0"),
         }

@@ -118,6 +118,11 @@ class Playground:
         """What the picture shows now."""
         return self._result
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called, by hand or because the cell ran again."""
+        return self._closed
+
     def set(self, **values: Any) -> None:
         """Move controls from code, as if by hand.
 

@@ -200,4 +200,3 @@ def _not_found(raw: Path, missing: list[str]) -> str:
         f"Missing: {', '.join(missing)}. Allow the download (download=True), or set "
         f"COURSE_DATA_DIR to the folder that contains MNIST/raw. {OTHERWISE}"
     )
-

@@ -6,6 +6,7 @@ compares through `compare`, and otherwise raises `NotYet` with a message that he
 
 from __future__ import annotations
 
+import dis
 import inspect
 import sys
 import traceback
@@ -41,18 +42,14 @@ def is_empty(answer: Any) -> bool:
     """Whether there is no answer: None, ``...``, or a function whose body does nothing."""
     if answer is None or answer is ...:
         return True
-    code = getattr(answer, "__code__", None)
-    # A body of `...`, `pass` or only a docstring has the two instructions of `return None`,
-    # uses no name and calls nothing.
-    return bool(
-        inspect.isfunction(answer)
-        and not code.co_names
-        and set(code.co_consts) <= {None, answer.__doc__}
-        and len(code.co_code) == len(_does_nothing.__code__.co_code)
-    )
-
-
-def _does_nothing() -> None: ...
+    if not inspect.isfunction(answer) or not set(answer.__code__.co_consts) <= {
+        None,
+        answer.__doc__,
+    }:
+        return False
+    # A body of `...`, `pass` or only a docstring is compiled to `return None` and nothing else.
+    done = {instruction.opname for instruction in dis.get_instructions(answer)}
+    return done <= {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
 
 
 def need_function(answer: Any, signature: str) -> None:
@@ -105,7 +102,7 @@ def attempt(
 
 def _call(function: Callable[..., Any], args: Sequence[Any], call: str, seconds: float) -> Any:
     try:
-        with time_limit(seconds):
+        with time_limit(seconds), np.errstate(all="ignore"):
             return function(*args)
     except (NotYet, NotAttempted, KeyboardInterrupt):
         raise
@@ -202,18 +199,19 @@ def compare(got: Any, wanted: Any, call: str, mistakes: Sequence[Mistake] = ()) 
         return
     for result, message in mistakes:
         if same(array, result, tolerance):
-            raise NotYet(f"{message} ({call} gives {describe(array)}.)")
+            shown = f" ({call} gives {describe(array)}.)" if array.size <= 5 else ""
+            raise NotYet(message + shown)
     if array.shape != wanted.shape:
         raise NotYet(
             f"{call} has shape {array.shape}, expected is {wanted.shape}: {_sizes(array, wanted)}"
         )
-    if np.isnan(array).any() and not np.isnan(wanted).any():
-        raise NotYet(f"{call} gives {describe(array)}: NaN, not a number. Is 0 divided by 0?")
+    if not np.isfinite(array).all():
+        raise NotYet(f"{call} gives {describe(array)}. Is something divided by 0 on the way?")
     place = ""
     if wanted.size > 1:
         close = np.isclose(array, wanted, rtol=tolerance, atol=1e-9)
         index = tuple(int(i) for i in np.argwhere(~close)[0]) if not close.all() else (0,)
-        place = f" First difference: place {list(index) if len(index) > 1 else index[0]}."
+        place = f" The first difference is at index {list(index) if len(index) > 1 else index[0]}."
     raise NotYet(f"{call} gives {describe(array)}; expected is {describe(wanted)}.{place}")
 
 

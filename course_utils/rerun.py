@@ -47,3 +47,8 @@ def adopt(playground: Playground) -> None:
     if playground not in playgrounds:
         playgrounds.append(playground)
     _by_cell[cell] = (run, playgrounds)
+
+
+def playgrounds() -> list[Playground]:
+    """The playgrounds now shown by cells, in the order in which the cells first showed them."""
+    return [playground for _, shown in _by_cell.values() for playground in shown if not playground.closed]

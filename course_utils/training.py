@@ -1,4 +1,4 @@
-"""The training loop of chapter 05, with what one wants around it: progress, history, clear errors."""
+"""The training loop of chapter 05, with progress, history and clear errors around it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import ReduceLROnPlateau
-
-from course_utils.names import unknown_name
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
@@ -75,7 +72,7 @@ class TrainingDiverged(RuntimeError):
     def __init__(self, epoch: int, batch: int, lr: float, loss: float, history: History) -> None:
         super().__init__(
             f"the loss became {loss} in epoch {epoch}, batch {batch}, at lr = {lr:g}. "
-            "Try a learning rate ten times smaller; if that does not help, look for NaN in the data."
+            "Try a learning rate ten times smaller; if that does not help, look for NaN in X."
         )
         self.epoch, self.batch, self.lr, self.loss, self.history = epoch, batch, lr, loss, history
 
@@ -108,53 +105,247 @@ def fit(
     Raises ValueError for an empty loader, labels out of range, a model on another device, an
     optimizer of another model; `TrainingDiverged` when the loss is no longer a finite number.
     """
-    device = _check_setup(model, train_loader, optimizer, num_epochs, scheduler, step_scheduler, device)
-    history, callbacks = History(), list(callbacks)
-    # Reading a loss makes a GPU wait, so there it is read in blocks; on a CPU it costs nothing.
-    read_every = 1 if device.type == "cpu" or callbacks else 50
-    unread: list[Tensor] = []
-    step = 0
-    bar = _progress_bar(train_loader, num_epochs, progress)
+    device = _device_of(model, device)
+    _check_setup(model, optimizer, num_epochs, scheduler, step_scheduler)
+    num_batches = _count(train_loader, "train_loader")
+    if val_loader is not None:
+        _count(val_loader, "val_loader")
+    per_batch = scheduler is not None and step_scheduler == "batch"
+    on_cpu, callbacks, history = device.type == "cpu", list(callbacks), History()
+    read_every = 1 if on_cpu or callbacks else 50
+    epoch = 0
+    losses = _EpochLosses(epoch, history, read_every)
 
-    def read_losses(epoch: int, batch: int) -> None:
-        first = batch - len(unread) + 1
-        for i, loss in enumerate(unread):
-            value = loss.item()
-            if not math.isfinite(value):
-                raise TrainingDiverged(epoch, first + i, lr, value, history)
-            history.batch_loss.append(value)
-        unread.clear()
-
-    def call_back(event: str) -> None:
+    def call(event: str) -> None:
+        batch, step, loss = len(losses.sizes), len(history.batch_loss), history.batch_loss[-1]
+        state = TrainingState(event, epoch, batch, step, loss, model, optimizer, history)
         for callback in callbacks:
-            last = history.batch_loss[-1]
-            state = TrainingState(event, epoch, batch, step, last, model, optimizer, history)
             answer = callback(state)
             if answer is StopTraining or isinstance(answer, StopTraining):
                 raise StopTraining
 
+    bar = _progress_bar(num_batches and num_batches * num_epochs, progress)
     try:
         for epoch in range(1, num_epochs + 1):
-            start, loss_sum, num_samples, batch = time.perf_counter(), 0.0, 0, 0
+            start, epoch_lr = time.perf_counter(), _lr(optimizer)
+            losses = _EpochLosses(epoch, history, read_every)
             model.train()
-            for batch, (X, y) in enumerate(train_loader, start=1):
-                lr = float(optimizer.param_groups[0]["lr"])
-                X, y = X.to(device, non_blocking=True), y.to(device, non_blocking=True)
-                loss = _loss(loss_fn, model(X), y, check=epoch == 1 and device.type != "cpu")
-                unread.append(loss.detach())
-                if batch % read_every == 0:
-                    read_losses(epoch, batch)
+            for X, labels in train_loader:
+                X, y = X.to(device), labels.to(device)
+                y_hat = model(X)
+                if epoch == 1 and not on_cpu:  # a GPU would only report it later, and unclearly
+                    _check_labels(y_hat, labels)
+                loss = _loss(loss_fn, y_hat, y)
+                losses.add(loss, len(y), _lr(optimizer))
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-                if scheduler is not None and step_scheduler == "batch":
-                    history.lr.append(lr)
+                if per_batch:
+                    history.lr.append(losses.last_lr)
                     scheduler.step()
-                step += 1
-                loss_sum += unread_weight(loss, len(y))
-                num_samples += len(y)
-                call_back("batch")
+                if callbacks:
+                    call("batch")
+                bar.set_postfix_str(losses.text, refresh=False)
                 bar.update()
+            train_loss = losses.mean()
+            result = None
+            if val_loader is not None:
+                result = evaluate(model, val_loader, loss_fn, device)
+            if isinstance(scheduler, ReduceLROnPlateau):
+                scheduler.step(result.loss if result else train_loss)
+            elif scheduler is not None and not per_batch:
+                scheduler.step()
+            history.train_loss.append(train_loss)
+            if result:
+                history.val_loss.append(result.loss)
+                history.val_accuracy.append(result.accuracy)
+            if not per_batch:
+                history.lr.append(epoch_lr)
+            history.seconds.append(time.perf_counter() - start)
+            if callbacks:
+                call("epoch")
     except StopTraining:
         pass
+    except KeyboardInterrupt:
+        history.interrupted = True
+        losses.read()
+        print(f"Stopped by you in epoch {epoch} of {num_epochs}; the history so far is kept.")
+    finally:
+        bar.close()
     return history
+
+
+def evaluate(
+    model: nn.Module,
+    loader: Iterable,
+    loss_fn: LossFunction = F.cross_entropy,
+    device: torch.device | str | None = None,
+) -> Evaluation:
+    """Loss and accuracy of ``model`` over all batches (X, y) of ``loader``.
+
+    Batches are weighted by their length, so that a short last batch does not count too much.
+    loss_fn(model(X), y) is the mean over a batch. Accuracy compares the largest of the logits
+    (N, C) with integer labels (N,); with other targets it is NaN. Runs in evaluation mode and
+    without gradients; afterwards every module is in the mode in which it was before.
+
+    Raises ValueError for an empty loader, labels out of range or a model on another device.
+    """
+    device = _device_of(model, device)
+    modes = [(module, module.training) for module in model.modules()]
+    losses, correct, sizes = [], [], []
+    model.eval()
+    try:
+        with torch.inference_mode():
+            for X, labels in loader:
+                X, y = X.to(device), labels.to(device)
+                y_hat = model(X)
+                if device.type != "cpu":
+                    _check_labels(y_hat, labels)
+                losses.append(_loss(loss_fn, y_hat, y))
+                sizes.append(len(y))
+                if _are_classes(y_hat, y):
+                    correct.append((y_hat.argmax(1) == y).sum())
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    num_samples = sum(sizes)
+    if num_samples == 0:
+        raise ValueError("loader is empty: it gave no samples to evaluate")
+    loss = sum(loss.item() * n for loss, n in zip(losses, sizes, strict=True)) / num_samples
+    accuracy = sum(n.item() for n in correct) / num_samples if correct else math.nan
+    return Evaluation(loss, accuracy, num_samples)
+
+
+class _EpochLosses:
+    """The losses of one epoch. Reading one makes a GPU wait, so they are read in blocks there."""
+
+    def __init__(self, epoch: int, history: History, read_every: int) -> None:
+        self.epoch, self.history, self.read_every = epoch, history, read_every
+        self.unread: list[tuple[Tensor, float]] = []
+        self.sizes: list[int] = []
+        self.values: list[float] = []
+        self.last_lr = math.nan
+
+    def add(self, loss: Tensor, size: int, lr: float) -> None:
+        self.unread.append((loss.detach(), lr))
+        self.sizes.append(size)
+        self.last_lr = lr
+        if len(self.unread) >= self.read_every:
+            self.read()
+
+    def read(self) -> None:
+        while self.unread:
+            loss, lr = self.unread.pop(0)
+            value = loss.item()
+            if not math.isfinite(value):
+                batch = len(self.values) + 1
+                raise TrainingDiverged(self.epoch, batch, lr, value, self.history)
+            self.values.append(value)
+            self.history.batch_loss.append(value)
+
+    def mean(self) -> float:
+        """Mean over the samples. ValueError when there were none."""
+        self.read()
+        if not sum(self.sizes):
+            hint = ": a generator can be used only once, pass a DataLoader" * (self.epoch > 1)
+            raise ValueError(f"train_loader is empty in epoch {self.epoch}{hint}")
+        products = (value * size for value, size in zip(self.values, self.sizes, strict=True))
+        return sum(products) / sum(self.sizes)
+
+    @property
+    def text(self) -> str:
+        return f"epoch {self.epoch}, loss {self.values[-1]:.4f}" if self.values else ""
+
+
+def _lr(optimizer: torch.optim.Optimizer) -> float:
+    return float(optimizer.param_groups[0]["lr"])
+
+
+def _loss(loss_fn: LossFunction, y_hat: Tensor, y: Tensor) -> Tensor:
+    try:
+        loss = loss_fn(y_hat, y)
+    except (IndexError, RuntimeError, ValueError):
+        _check_labels(y_hat, y)  # says it more clearly where labels are the cause
+        raise
+    if loss.ndim and loss.numel() != 1:
+        raise ValueError(
+            f"loss_fn must return one number, got shape {tuple(loss.shape)}; use reduction='mean'"
+        )
+    return loss
+
+
+def _are_classes(y_hat: Tensor, y: Tensor) -> bool:
+    whole = not (y.is_floating_point() or y.is_complex() or y.dtype == torch.bool)
+    return y_hat.ndim == 2 and y.ndim == 1 and whole
+
+
+def _check_labels(y_hat: Tensor, y: Tensor) -> None:
+    if not _are_classes(y_hat, y) or len(y) == 0:
+        return
+    wrong = y[((y < 0) & (y != -100)) | (y >= y_hat.shape[1])]  # -100: cross_entropy leaves it out
+    if len(wrong):
+        raise ValueError(
+            f"label {wrong[0].item()} is out of range: the model has {y_hat.shape[1]} outputs, "
+            f"so labels must lie in 0 … {y_hat.shape[1] - 1}"
+        )
+
+
+def _count(loader: Iterable, name: str) -> int | None:
+    try:
+        count = len(loader)
+    except TypeError:  # an iterable data set does not know its length
+        return None
+    if count == 0:
+        raise ValueError(
+            f"{name} is empty: it has no batches (an empty data set, or drop_last with fewer "
+            "samples than batch_size)"
+        )
+    return count
+
+
+def _device_of(model: nn.Module, device: torch.device | str | None) -> torch.device:
+    """The device to work on; ValueError when the model is not (wholly) there."""
+    found = {parameter.device for parameter in model.parameters()}
+    if len(found) > 1:
+        names = ", ".join(sorted(map(str, found)))
+        raise ValueError(f"the model's parameters lie on several devices ({names}); move it to one")
+    if device is None:
+        return found.pop() if found else torch.device("cpu")
+    wanted = torch.empty(0, device=device).device  # "cuda" → cuda:0
+    if found and wanted not in found:
+        raise ValueError(
+            f"the model is on {found.pop()}, but device is {str(device)!r}: call "
+            f"model.to({str(device)!r}) before you make the optimizer"
+        )
+    return wanted
+
+
+def _check_setup(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    num_epochs: int,
+    scheduler: object | None,
+    step_scheduler: str,
+) -> None:
+    if isinstance(num_epochs, bool) or not isinstance(num_epochs, int) or num_epochs < 1:
+        raise ValueError(f"num_epochs must be a whole number of at least 1, got {num_epochs!r}")
+    if step_scheduler not in ("epoch", "batch"):
+        raise ValueError(f"step_scheduler must be 'epoch' or 'batch', got {step_scheduler!r}")
+    if isinstance(scheduler, ReduceLROnPlateau) and step_scheduler == "batch":
+        raise ValueError("ReduceLROnPlateau looks at whole epochs: use step_scheduler='epoch'")
+    if getattr(scheduler, "optimizer", optimizer) is not optimizer:
+        raise ValueError("the scheduler belongs to another optimizer: make it from this one")
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if not any(id(p) in held for p in model.parameters()):
+        raise ValueError(
+            "the optimizer holds none of this model's parameters: make it after the model, "
+            "from model.parameters()"
+        )
+
+
+def _progress_bar(total: int | None, progress: bool):
+    from tqdm.auto import tqdm
+
+    # tqdm's notebook bar does not look at the variable by itself
+    switched_off = os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
+    return tqdm(total=total, leave=False, unit="batch", disable=not progress or switched_off)

@@ -129,7 +129,9 @@ def explain_failure(log: Path, again: str) -> str:
             "no network: the package index cannot be reached. Connect (behind a proxy: set "
             f"HTTPS_PROXY) and run `{again}` again; afterwards the course works offline."
         )
-    missing = re.search(r"No matching distribution found for (\S+)", text)
+    missing = re.search(r"No matching distribution found for (\S+)", text) or re.search(
+        r"The user requested \(constraint\) (\S+)", text
+    )
     if missing:
         machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
         return (

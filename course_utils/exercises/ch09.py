@@ -100,7 +100,7 @@ def ema(values, beta):
                 ),
                 "weights are swapped",
             ),
-            (variant(_EMA, ("start=1", "start=0")), "ZeroDivisionError"),
+            (variant(_EMA, ("start=1", "start=0")), "divided by 0"),
             (variant(_EMA, ("(1 - beta) * value", "value")), "weight of the new value"),
         ),
         checker=judges.check_ema,
@@ -197,7 +197,7 @@ class Adam:
         raise NotImplementedError
 ''',
         hints=(
-            "Count t once per step, then loop over the pairs (w, g). Where does each keep its m and s?",
+            "Count t once per step, then loop over the pairs (w, g). Where are their m and s kept?",
             "A dictionary per average, with the parameter's position as its key, does it: "
             "`self.m.get(i, 0.0)` is 0 at first.",
         ),
@@ -290,13 +290,13 @@ class MyRule:
 ''',
         hints=(
             "The short steps that y needs must add up along x: remember earlier gradients.",
-            "Momentum can do it. Try a learning rate just below the limit of plain descent (0.5) and "
-            "a momentum between 0.5 and 0.8.",
+            "Momentum can do it. Try a learning rate just below the limit of plain descent, 0.5, "
+            "and a momentum between 0.5 and 0.8.",
         ),
         solution=_MY_RULE,
         wrong=(
             (variant(_MY_RULE, ("momentum=0.6", "momentum=0.0")), "Along the valley"),
-            (variant(_MY_RULE, ("momentum=0.6", "momentum=0.97")), "After 60 steps"),
+            (variant(_MY_RULE, ("momentum=0.6", "momentum=0.97")), "shot past the minimum"),
             (
                 variant(_MY_RULE, ("lr=0.4, momentum=0.6", "lr=0.7, momentum=0.0")),
                 "diverges in step",

@@ -371,13 +371,12 @@ def _judge_path(path: Path) -> None:
     loss, (x, y) = path.losses[-1], path.points[-1]
     if loss < TARGET:
         return
-    along, across = 0.05 * x**2, 2 * y**2
-    why = (
-        "Across the valley it still swings: take shorter steps or remember less."
-        if across > along
-        else "Along the valley it is not there yet: take longer steps or remember more (or, "
-        "where it shot past, less)."
-    )
+    if 2 * y**2 > 0.05 * x**2:
+        why = "Across the valley it still swings: take shorter steps or remember less."
+    elif (path.points[:, 0] * path.points[0, 0] < 0).any():
+        why = "Along the valley it shot past the minimum: remember less."
+    else:
+        why = "Along the valley it is not there yet: take longer steps or remember more."
     raise NotYet(
         f"After {NUM_STEPS} steps the loss is {loss:.4f} at ({x:.2f}, {y:.2f}); wanted is a loss "
         f"below {TARGET:g}. {why}"

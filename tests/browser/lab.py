@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,26 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from course_utils.commands.chromium import find_chromium
+
 # What Chromium needs to start inside containers, and to leave the network alone.
 CHROMIUM_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
 ]
-
-
-def find_chromium() -> str | None:
-    """Path of a Chromium or Chrome on this machine, or None."""
-    names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"]
-    places = [
-        os.environ.get("CHROMIUM", ""),
-        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-        "/Applications/Chromium.app/Contents/MacOS/Chromium",
-        r"C:\Program Files\Google\Chrome\Application\chrome.exe",
-        r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
-    ]
-    found = [shutil.which(name) for name in names] + [p for p in places if p and Path(p).exists()]
-    return next((path for path in found if path), None)
 
 
 def free_port() -> int:
@@ -196,7 +182,7 @@ def chromium(*, scale: float = 1.0) -> Iterator[Any]:
 
     path = find_chromium()
     if path is None:
-        raise RuntimeError("no Chromium or Chrome found; set CHROMIUM to its path")
+        raise RuntimeError("no Chromium found")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         context = browser.new_context(viewport={"width": 1366, "height": 900}, device_scale_factor=scale)

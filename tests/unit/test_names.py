@@ -43,7 +43,7 @@ def test_look_up_prefers_the_exact_name():
     assert look_up("optimizer", "SGD", table) == 2
     assert look_up("optimizer", "sgd", table) == 1
     assert look_up("optimizer", " Sgd ", table) == 1
-    with pytest.raises(ValueError, match="unknown optimizer 'sgdx'.*Did you mean 'sgd'"):
+    with pytest.raises(ValueError, match=r"unknown optimizer 'sgdx'.*Did you mean 'sgd'"):
         look_up("optimizer", "sgdx", table)
     with pytest.raises(ValueError, match="unknown optimizer None"):
         look_up("optimizer", None, table)

@@ -27,11 +27,11 @@ def torch_rates(make, lr, num):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a restart inside SequentialLR warns about its epoch
         scheduler = make(optimizer)
-        seen = []
-        for _ in range(num):
-            seen.append(optimizer.param_groups[0]["lr"])
+        seen = [optimizer.param_groups[0]["lr"]]
+        for _ in range(num - 1):
             optimizer.step()
             scheduler.step()
+            seen.append(optimizer.param_groups[0]["lr"])
     return np.array(seen)
 
 
@@ -224,9 +224,9 @@ def test_shape_is_kept():
         assert schedule([0, 1], 0.1, **options[name]).shape == (2,)
         with pytest.raises(ValueError, match="must be ≥ 0, got -1"):
             schedule(-1, 0.1, **options[name])
-        with pytest.raises(ValueError, match="lr must be a finite number ≥ 0, got -0.1"):
+        with pytest.raises(ValueError, match=r"lr must be a finite number ≥ 0, got -0.1"):
             schedule(0, -0.1, **options[name])
-        with pytest.raises(ValueError, match="lr must be a finite number ≥ 0, got nan"):
+        with pytest.raises(ValueError, match=r"lr must be a finite number ≥ 0, got nan"):
             schedule(0, math.nan, **options[name])
 
 
@@ -245,7 +245,10 @@ def test_shape_is_kept():
             lambda: schedules.cosine_with_warmup(0, 0.1, 5, 5),
             "warmup_steps must be smaller than num_steps = 5, got 5",
         ),
-        (lambda: schedules.one_cycle(0, 0.1, 5, pct_start=1.5), "pct_start must be between 0 and 1"),
+        (
+            lambda: schedules.one_cycle(0, 0.1, 5, pct_start=1.5),
+            "pct_start must be between 0 and 1",
+        ),
         (lambda: schedules.one_cycle(0, 0.1, 5, div_factor=0), "div_factor must be a finite"),
         (
             lambda: schedules.one_cycle(0, 0.1, 5, anneal_strategy="cosine"),
@@ -261,5 +264,5 @@ def test_bad_settings(call, message):
 
 def test_names():
     assert get_schedule("One_Cycle") is schedules.one_cycle
-    with pytest.raises(ValueError, match="unknown schedule 'cosin'; known: .*'cosine'"):
+    with pytest.raises(ValueError, match=r"unknown schedule 'cosin'; known: .*'cosine'"):
         get_schedule("cosin")

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import optimize  # comes with scikit-learn
 
 from course_utils.surfaces import SURFACES, get_surface
 
@@ -95,7 +96,6 @@ def test_minima_are_minima(surface):
 @every_surface
 def test_no_minimum_is_missing(surface):
     """Newton-type searches from all over the map end in listed minima, and reach each of them."""
-    optimize = pytest.importorskip("scipy.optimize", reason="comes with scikit-learn")
     reached = set()
     for x in np.linspace(*surface.xlim, 9):
         for y in np.linspace(*surface.ylim, 9):
@@ -157,5 +157,5 @@ def test_the_descriptions_tell_the_truth():
 def test_names():
     assert get_surface("rosenbrock") is SURFACES["Rosenbrock"]
     assert get_surface("two wells") is SURFACES["two wells"]
-    with pytest.raises(ValueError, match="unknown surface 'Bealle'; known: ravine, .*'Beale'"):
+    with pytest.raises(ValueError, match=r"unknown surface 'Bealle'; known: ravine, .*'Beale'"):
         get_surface("Bealle")

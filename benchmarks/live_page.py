@@ -1,0 +1,166 @@
+"""What `bench_live` does inside the page: press a key, wait for the repaint, watch what is painted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.browser.lab import LabPage
+
+# One notebook: the echo floor, the playground, the same picture by interact, the live training.
+CELLS = {
+    "echo": """
+import ipywidgets as widgets
+slider = widgets.IntSlider(value=500, min=0, max=1000, description="echo")
+label = widgets.Label("500")
+slider.observe(lambda change: setattr(label, "value", str(change["new"])), "value")
+slider.add_class("echo-slider"), label.add_class("echo-label")
+widgets.VBox([slider, label])
+""",
+    "ours": """
+from course_utils.playgrounds import race
+FIVE = ("SGD", "Momentum", "AdaGrad", "RMSProp", "Adam")
+ours = race(optimizers=FIVE, lr=0.01)
+ours.widget.add_class("bench-ours")
+ours
+""",
+    "interact": """
+%matplotlib inline
+import matplotlib.pyplot as plt
+from ipywidgets import FloatLogSlider, interact
+twin = race(optimizers=FIVE)
+def picture(lr):
+    figure = plt.figure(figsize=(twin.width, twin.height), dpi=100)
+    twin.draw(figure)
+    twin.update(twin.compute(**{**twin.values, "lr": lr}))
+    plt.show()
+rate = FloatLogSlider(value=0.01, base=10, min=-4, max=1, step=0.05, continuous_update=True)
+rate.add_class("bench-interact")
+_ = interact(picture, lr=rate)
+""",
+    "training": """
+from course_utils.playgrounds import train_digits
+training = train_digits()
+training.widget.add_class("bench-training")
+training
+""",
+    "census": """
+import asyncio, gc, threading
+import matplotlib.pyplot as plt
+import psutil
+from comm import get_comm_manager
+from matplotlib.figure import Figure
+def census():
+    gc.collect()
+    return dict(
+        pyplot=len(plt.get_fignums()),
+        figures=sum(isinstance(thing, Figure) for thing in gc.get_objects()),
+        comms=len(get_comm_manager().comms), tasks=len(asyncio.all_tasks()),
+        threads=threading.active_count(), mb=psutil.Process().memory_info().rss / 2**20)
+""",
+}
+ORDER = list(CELLS)
+
+
+def write_notebook(folder: Path) -> str:
+    """Write the notebook of `CELLS` into `folder`; its name."""
+    import nbformat
+
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": spec})
+    notebook.cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS.values()]
+    nbformat.write(notebook, folder / "bench.ipynb")
+    return "bench.ipynb"
+
+
+# A slider's key press until the next repaint after the watched element has changed. Pauses vary, so
+# that presses do not fall into step with the screen.
+PRESS = """async ([handle, watch, attribute, count, pause]) => {
+  const knob = document.querySelector(handle), times = [];
+  for (let i = 0; i < count; i++) {
+    const target = document.querySelector(watch);
+    knob.focus({preventScroll: true});
+    const key = Math.floor(i / 8) % 2 ? 'ArrowLeft' : 'ArrowRight';
+    const changed = new Promise((done) => {
+      const observer = new MutationObserver(async () => {
+        observer.disconnect();
+        const images = [...target.querySelectorAll('img')];
+        await Promise.all(images.map((image) => image.decode().catch(() => 0)));
+        requestAnimationFrame(() => done(performance.now()));
+      });
+      observer.observe(target, attribute ? {attributes: true, attributeFilter: [attribute]}
+        : {childList: true, characterData: true, subtree: true, attributes: true,
+           attributeFilter: ['src']});
+    });
+    const start = performance.now();
+    knob.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+    const late = new Promise((done) => setTimeout(() => done(NaN), 5000));
+    times.push(await Promise.race([changed, late]) - start);
+    await new Promise((r) => setTimeout(r, pause * (0.7 + 0.6 * Math.random())));
+  }
+  return times;
+}"""
+
+# `count` key presses in `seconds`; every repaint of the picture with the values it shows.
+FLOOD = """async ([root, count, seconds]) => {
+  const knob = document.querySelector(`${root} .noUi-handle`);
+  const canvas = document.querySelector(`${root} .course-live canvas`);
+  const painted = [];
+  const observer = new MutationObserver(() => {
+    const values = canvas.dataset.values, generation = Number(canvas.dataset.generation);
+    requestAnimationFrame(() => painted.push([performance.now(), generation, values]));
+  });
+  observer.observe(canvas, {attributes: true, attributeFilter: ['data-frame']});
+  knob.focus({preventScroll: true});
+  const begin = performance.now();
+  for (let i = 0; i < count; i++) {
+    const key = Math.floor(i / 30) % 2 ? 'ArrowLeft' : 'ArrowRight';
+    knob.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+    const next = begin + (i + 1) * seconds * 1000 / count;
+    if (i < count - 1) await new Promise((r) => setTimeout(r, next - performance.now()));
+  }
+  const last = performance.now();
+  await new Promise((r) => setTimeout(r, 1500));
+  observer.disconnect();
+  return {last, painted};
+}"""
+
+# The knob of a running training until the first picture of the training with the new value.
+CANCEL = """async ([root, slider, count, pause]) => {
+  const knobs = document.querySelectorAll(`${root} .noUi-handle`);
+  const canvas = document.querySelector(`${root} .course-live canvas`);
+  const times = [];
+  for (let i = 0; i < count; i++) {
+    const before = Number(canvas.dataset.generation);
+    const first = new Promise((done) => {
+      const observer = new MutationObserver(() => {
+        if (Number(canvas.dataset.generation) <= before) return;
+        observer.disconnect();
+        requestAnimationFrame(() => done(performance.now()));
+      });
+      observer.observe(canvas, {attributes: true, attributeFilter: ['data-frame']});
+    });
+    const key = Math.floor(i / 4) % 2 ? 'ArrowLeft' : 'ArrowRight';
+    const start = performance.now();
+    knobs[slider].focus({preventScroll: true});
+    knobs[slider].dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+    const late = new Promise((done) => setTimeout(() => done(NaN), 5000));
+    times.push(await Promise.race([first, late]) - start);
+    await new Promise((r) => setTimeout(r, pause * (0.7 + 0.6 * Math.random())));
+  }
+  return times;
+}"""
+
+
+def press(page: LabPage, handle: str, watch: str, attribute: str | None, count: int, pause: int) -> list[float]:
+    """Milliseconds from each of `count` key presses on `handle` to the repaint of `watch`."""
+    return page.page.evaluate(PRESS, [f"{handle} .noUi-handle", watch, attribute, count, pause])
+
+
+def echo(page: LabPage, count: int, pause: int) -> list[float]:
+    return press(page, ".echo-slider", ".echo-label", None, count, pause)
+
+
+def census(page: LabPage) -> dict[str, float]:
+    """Open figures, comms, tasks, threads and memory of the kernel."""
+    return json.loads(page.kernel("import json; print(json.dumps(census()))"))

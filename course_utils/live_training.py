@@ -1,0 +1,232 @@
+"""Training that one watches: it runs while the page stays alive, and starts over when a knob moves.
+
+A subclass of `TrainingPlayground` writes its training as an ordinary generator that yields a fresh
+result after every mini-batch. The engine drives it as a task on the kernel's event loop: between
+two mini-batches sliders, buttons and other cells get their turn, and a newer setting ends the run
+at once. `matplotlib` never runs here; the renderer's thread draws what was yielded last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+from .live import RENDERER, Playground, button
+
+REPAINT_EVERY = 1 / 15  # seconds between two pictures of a running training
+YIELDS = 12  # turns of the event loop between mini-batches: a message needs several to arrive
+
+
+class TrainingPlayground(Playground):
+    """A playground whose result grows while a training runs.
+
+    Instead of `compute`, a subclass writes `steps`. `preview` mini-batches of it, in float64, are
+    the picture before anything is started; they are what the stored notebook shows and compares.
+    """
+
+    preview: int = 60
+
+    def steps(self, *, dtype: str, **values: Any) -> Iterator[Any]:
+        """Train with these values in `dtype` ("float32" live, "float64" in the preview).
+
+        Yields a fresh, unchanging result after each mini-batch; ends by itself.
+        """
+        raise NotImplementedError
+
+    def compute(self, **values: Any) -> Any:
+        """The result after `preview` mini-batches, or at the end of a shorter training."""
+        result = None
+        training = self.steps(dtype="float64", **values)
+        for _, result in zip(range(self.preview), training, strict=False):
+            pass
+        training.close()
+        if result is None:
+            raise ValueError("steps() ended without yielding a result")
+        return result
+
+    def __init__(self, **values: Any) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task | None = None
+        self._run = 0  # number of the newest run asked for
+        self._latest: Any = None  # newest result of a live run, and for which setting it is
+        self._trained: tuple[int, dict[str, Any]] | None = None
+        self._going = threading.Event()  # clear while paused
+        self._wake: asyncio.Event | None = None
+        self._state_name = "ready"
+        self._start_button: Any = None
+        super().__init__(**values)
+
+    # -- what a learner does -----------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """ "ready", "running", "paused", "finished", "interrupted" or "stopped"."""
+        return self._state_name
+
+    def start(self) -> None:
+        """Start, pause or go on, whichever is next."""
+        if self.state == "running":
+            self._going.clear()
+            self._show_state("paused")
+        elif self.state == "paused":
+            self._show_state("running")
+            self._resume()
+        else:
+            self.restart()
+
+    def restart(self) -> None:
+        """Train from the beginning with the current values."""
+        if self._loop is None:
+            raise RuntimeError("nothing to train in yet: show the playground in a notebook first")
+        with self._state:
+            self._run += 1
+        self._show_state("running")
+        self._resume()
+        self._loop.call_soon_threadsafe(self._ensure_task)
+
+    def stop(self) -> None:
+        """End the running training; what was learned stays on screen."""
+        self._finish("stopped")
+
+    def changed(self) -> None:
+        """A knob moved: train anew if this is live, else just note it."""
+        with self._state:
+            self._generation += 1
+        if self._loop is not None and self._viewed:
+            self.restart()
+        else:
+            self._latest = None
+            self._stale = True
+
+    def train_buttons(self) -> list[Any]:
+        """Start/Pause, Restart and Reset, for a `layout`."""
+        self._start_button = button("Start", self.start, tip="start, pause or go on", width="90px")
+        return [
+            self._start_button,
+            button("Restart", self.restart, tip="train from the beginning", width="90px"),
+            self.reset_button(),
+        ]
+
+    # -- the task ----------------------------------------------------------------------------------
+
+    @property
+    def widget(self) -> Any:
+        if self._loop is None:
+            try:
+                self._loop = asyncio.get_running_loop()
+                self._wake = asyncio.Event()
+            except RuntimeError:
+                pass  # a plain script: there is a picture, but nothing can run behind it
+        return super().widget
+
+    def recompute(self, values: dict[str, Any]) -> Any:
+        return self.compute(**values) if self._latest is None else self._latest
+
+    def close(self) -> None:
+        with self._state:
+            self._run += 1
+        if self._task is not None:
+            self._task.cancel()
+        super().close()
+
+    def _resume(self) -> None:
+        self._going.set()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    def _ensure_task(self) -> None:
+        if not self._closed and (self._task is None or self._task.done()):
+            self._task = self._loop.create_task(self._train_newest(), name="course-live-training")
+
+    def _finish(self, state: str) -> None:
+        with self._state:
+            self._run += 1
+        self._show_state(state)
+        self._resume()
+
+    async def _train_newest(self) -> None:
+        _running.add(self)
+        try:
+            run = None
+            while run != self._run and self._state_name == "running":
+                with self._state:
+                    run, generation, values = self._run, self._generation, dict(self._values)
+                try:
+                    await self._train(run, generation, values)
+                except Exception as error:
+                    if run == self._run:
+                        self._show_state("stopped")
+                        self.show_error(error)
+        finally:
+            _running.discard(self)
+
+    async def _train(self, run: int, generation: int, values: dict[str, Any]) -> None:
+        training = self.steps(dtype="float32", **values)
+        painted = 0.0
+        try:
+            while run == self._run:
+                watch_interrupts()
+                try:
+                    result = next(training, None)
+                except KeyboardInterrupt:
+                    self._finish("interrupted")
+                    break
+                if run != self._run:
+                    break
+                if result is None:
+                    self._show_state("finished")
+                    RENDERER.request(self)
+                    break
+                self._latest, self._trained = result, (generation, values)
+                now = time.monotonic()
+                if now - painted >= REPAINT_EVERY:
+                    painted = now
+                    RENDERER.request(self)
+                for _ in range(YIELDS):
+                    await asyncio.sleep(0)
+                if not self._going.is_set() and run == self._run:
+                    RENDERER.request(self)
+                    self._wake.clear()
+                    await self._wake.wait()
+        finally:
+            training.close()
+
+    def _refresh(self) -> int:
+        generation = super()._refresh()
+        if self._latest is not None and self._trained is not None:
+            generation, self._shown_values = self._trained
+        return generation
+
+    def _show_state(self, state: str) -> None:
+        self._state_name = state
+        if self._start_button is not None and not self._closed:
+            text = {"running": "Pause", "paused": "Go on"}.get(state, "Start")
+            self._start_button.description = text
+        if state != "running":
+            RENDERER.request(self)
+
+
+# -- the interrupt button ----------------------------------------------------------------------------
+
+_running: weakref.WeakSet[TrainingPlayground] = weakref.WeakSet()
+
+
+def watch_interrupts() -> None:
+    """Let the interrupt button end live trainings.
+
+    Between cells the kernel ignores the interrupt signal, so we listen in its place; while a cell
+    runs, the signal is the cell's, and the kernel has set its own handler.
+    """
+    if threading.current_thread() is threading.main_thread():
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, _on_interrupt)
+
+
+def _on_interrupt(*_: Any) -> None:
+    for playground in list(_running):
+        playground._finish("interrupted")

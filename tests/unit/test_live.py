@@ -1,0 +1,316 @@
+"""The live engine without a browser: what is computed, drawn and sent, and what is cleaned up."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from course_utils.controls import Checks, Choice, Slider, Toggle
+from course_utils.live import REST_AFTER, Playground
+from course_utils.picture import Picture, changed_pixels, encode
+
+
+class Wave(Playground):
+    """A sine with one slider; counts what the engine asks of it."""
+
+    width, height = 4.0, 2.0
+
+    def __init__(self, **values):
+        self.computed = []
+        self.threads = set()
+        super().__init__(**values)
+
+    def controls(self):
+        return [
+            Slider("frequency", 1.0, low=0.5, high=5.0),
+            Slider("points", 50, low=10, high=100),
+            Slider("rate", 0.1, low=1e-4, high=10.0, log=True),
+            Choice("shape", "sine", options=("sine", "step", "broken")),
+            Toggle("flip", False),
+            Checks("series", ("a",), options=("a", "b")),
+        ]
+
+    def compute(self, *, frequency, points, rate, shape, flip, series):
+        self.computed.append(frequency)
+        if shape == "broken":
+            raise ZeroDivisionError("the wave is broken")
+        x = np.linspace(0, 1, points)
+        y = np.sin(2 * np.pi * frequency * x) * (-1 if flip else 1)
+        return frequency, x, np.sign(y) if shape == "step" else y
+
+    def draw(self, fig):
+        axes = fig.subplots()
+        axes.set(xlim=(0, 1), ylim=(-1.2, 1.2))
+        self.line = axes.plot([], [])[0]
+        return [self.line]
+
+    def update(self, result):
+        self.threads.add(threading.current_thread().name)
+        self.line.set_data(result[1], result[2])
+
+    def summary(self, result):
+        return f"A wave of frequency {result[0]:.2f}."
+
+
+class Page:
+    """Stands for the browser: records the messages and answers as canvas.js does."""
+
+    def __init__(self, playground, *, answers=True, dpr=1.0):
+        self.playground, self.answers = playground, answers
+        self.messages: list[tuple[dict, bytes]] = []
+        self.arrived = threading.Condition()
+        assert playground.widget is not None
+        playground._canvas.send = self.receive
+        self.tell({"type": "ready", "dpr": dpr})
+
+    def tell(self, message):
+        self.playground._on_message(None, message, None)
+
+    def receive(self, message, buffers=None):
+        with self.arrived:
+            self.messages.append((message, bytes(buffers[0]) if buffers else b""))
+            self.arrived.notify_all()
+        if self.answers and message["type"] == "frame":
+            self.tell({"type": "painted", "frame": message["frame"]})
+
+    def wait_for(self, wanted, seconds=10.0):
+        """The first message for which `wanted(message)` is true."""
+        deadline = time.monotonic() + seconds
+        with self.arrived:
+            while True:
+                for message, data in self.messages:
+                    if wanted(message):
+                        return message, data
+                assert self.arrived.wait(deadline - time.monotonic()), self.messages
+
+    def frames(self):
+        return [message for message, _ in self.messages if message["type"] == "frame"]
+
+
+def shows(frequency, kind=None):
+    def wanted(message):
+        if message["type"] != "frame" or (kind and message["format"] != kind):
+            return False
+        return json.loads(message["values"])["frequency"] == frequency
+
+    return wanted
+
+
+@pytest.fixture
+def wave():
+    made = Wave()
+    yield made
+    made.close()
+
+
+def test_headless_form_has_text_picture_alt_text_and_widget(wave):
+    data, metadata = wave._repr_mimebundle_()
+    assert data["text/plain"] == "A wave of frequency 1.00."
+    assert metadata["image/png"]["alt"] == data["text/plain"]
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == wave.widget.model_id
+    assert len(data["image/png"]) > 1000
+
+
+def test_set_moves_widgets_and_values_and_is_shown_headless(wave):
+    assert wave.widget is not None
+    wave.set(frequency=2.0, series=("b",), flip=True, shape="step")
+    assert wave.values["frequency"] == 2.0
+    assert wave._bound["frequency"].widget.value == 2.0
+    assert wave._bound["series"].get() == ("b",)
+    assert repr(wave) == "A wave of frequency 2.00."
+    wave.reset()
+    assert repr(wave) == "A wave of frequency 1.00."
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"frequncy": 2.0}, "frequency"),
+        ({"frequency": 99.0}, "99.0"),
+        ({"frequency": "fast"}, "'fast'"),
+        ({"points": 12.5}, "12.5"),
+        ({"points": float("nan")}, "nan"),
+        ({"shape": "sinus"}, "sine"),
+        ({"flip": 3}, "True or False"),
+        ({"series": ("c",)}, "'c'"),
+    ],
+)
+def test_nonsense_values_name_the_value_and_what_is_allowed(wave, values, message):
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        wave.set(**values)
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        Wave(**values)
+
+
+def test_a_moving_slider_is_sent_as_a_patch_and_rests_as_png(wave):
+    page = Page(wave)
+    page.wait_for(shows(1.0, "png"))
+    wave._bound["frequency"].widget.value = 2.5
+    message, patch = page.wait_for(shows(2.5, "patch"))
+    assert message["summary"] == "A wave of frequency 2.50."
+    _, png = page.wait_for(shows(2.5, "png"))
+    # The patch laid over the background is, pixel for pixel, the lossless picture.
+    number, background = message["background"], None
+    for other, data in page.messages:
+        if other["type"] == "background" and other["background"] == number:
+            background = data
+    pixels = np.array(Image.open(io.BytesIO(background)).convert("RGB")).reshape(-1, 3)
+    runs = message["runs"]
+    starts = np.frombuffer(patch, "<u4", runs)
+    lengths = np.frombuffer(patch, "<u2", runs, 4 * runs)
+    colours = np.frombuffer(patch, np.uint8, offset=6 * runs).reshape(-1, 3)
+    where = np.concatenate([np.arange(s, s + n) for s, n in zip(starts, lengths, strict=True)])
+    pixels[where] = colours
+    wanted = np.array(Image.open(io.BytesIO(png)).convert("RGB")).reshape(-1, 3)
+    assert np.array_equal(pixels, wanted)
+
+
+def test_a_flood_skips_values_and_ends_with_the_last(wave):
+    page = Page(wave)
+    page.wait_for(shows(1.0))
+    slow = wave.compute
+
+    def compute(**values):
+        time.sleep(0.02)
+        return slow(**values)
+
+    wave.compute = compute
+    values = np.linspace(0.6, 4.9, 100).round(4)
+    for value in values:
+        wave._bound["frequency"].widget.value = value
+    page.wait_for(shows(values[-1], "png"))
+    seen = [json.loads(frame["values"])["frequency"] for frame in page.frames()]
+    assert len(seen) < 50, "every value was drawn"
+    assert seen == sorted(seen), "an older value came after a newer one"
+    assert seen[-1] == values[-1]
+
+
+def test_a_page_that_does_not_answer_gets_no_queue_of_frames(wave):
+    page = Page(wave, answers=False)
+    page.wait_for(shows(1.0))
+    for value in np.linspace(1.1, 3.0, 20):
+        wave._bound["frequency"].widget.value = value
+        time.sleep(0.01)
+    assert len(page.frames()) <= 2
+    page.answers = True
+    page.tell({"type": "painted", "frame": page.frames()[-1]["frame"]})
+    page.wait_for(shows(3.0, "png"))
+
+
+def test_one_thread_draws_whoever_moves_the_slider(wave):
+    page = Page(wave)
+    page.wait_for(shows(1.0, "png"))
+    wave.threads.clear()
+
+    def move(value):
+        wave._bound["frequency"].widget.value = value
+
+    movers = [threading.Thread(target=move, args=(value,)) for value in (1.5, 2.0, 2.5, 3.0)]
+    for mover in movers:
+        mover.start()
+    for mover in movers:
+        mover.join()
+    page.wait_for(shows(wave.values["frequency"], "png"))
+    assert wave.threads == {"course-renderer"}
+
+
+def test_an_error_in_compute_is_shown_and_goes_away(wave):
+    page = Page(wave)
+    page.wait_for(shows(1.0))
+    wave._bound["shape"].widget.value = "broken"
+    message, _ = page.wait_for(lambda m: m["type"] == "error")
+    assert "ZeroDivisionError: the wave is broken" in message["error"]
+    assert "compute" in message["error"]
+    before = len(page.frames())
+    wave._bound["shape"].widget.value = "step"
+    page.wait_for(lambda m: m["type"] == "frame" and m["frame"] > before)
+    assert wave._error == ""
+
+
+def test_an_error_is_the_text_where_nobody_looks(wave):
+    wave.set(shape="broken")
+    assert "the wave is broken" in repr(wave)
+
+
+def test_rest_frame_is_sharp_on_a_hidpi_screen(wave):
+    page = Page(wave, dpr=2.0)
+    _, png = page.wait_for(shows(1.0, "png"))
+    assert Image.open(io.BytesIO(png)).size == (800, 400)
+    wave._bound["frequency"].widget.value = 2.0
+    page.wait_for(shows(2.0, "patch"))
+    _, png = page.wait_for(shows(2.0, "png"))
+    assert Image.open(io.BytesIO(png)).size == (800, 400)
+
+
+def test_a_new_page_gets_the_current_picture(wave):
+    first = Page(wave)
+    first.wait_for(shows(1.0))
+    wave._bound["frequency"].widget.value = 3.0
+    first.wait_for(shows(3.0, "png"))
+    second = Page(wave)
+    second.wait_for(shows(3.0, "png"))
+
+
+def test_close_releases_every_widget_and_is_quiet_afterwards():
+    import ipywidgets
+
+    before = set(ipywidgets.widgets.widget._instances)
+    wave = Wave()
+    page = Page(wave)
+    page.wait_for(shows(1.0))
+    assert len(ipywidgets.widgets.widget._instances) > len(before) + 10
+    wave.close()
+    assert set(ipywidgets.widgets.widget._instances) == before
+    count = len(page.messages)
+    wave.set(frequency=2.0)
+    time.sleep(2 * REST_AFTER)
+    assert len(page.messages) == count
+    wave.close()
+
+
+def test_reset_button_and_pointer_errors(wave):
+    page = Page(wave)
+    page.wait_for(shows(1.0))
+    wave.set(frequency=4.0)
+    wave.reset_button().click()
+    assert wave.values["frequency"] == 1.0
+
+    def broken(_events):
+        raise RuntimeError("the pointer slipped")
+
+    wave.on_pointer = broken
+    page.tell({"type": "pointer", "events": [["down", 0.1, 0.2]]})
+    message, _ = page.wait_for(lambda m: m["type"] == "error")
+    assert "the pointer slipped" in message["error"]
+
+
+def test_every_control_knows_its_ends_and_accepts_them(wave):
+    for name, spec in wave._specs.items():
+        for value in spec.ends():
+            if value != "broken":
+                wave.set(**{name: value})
+                assert wave.values[name] == value
+                assert repr(wave).startswith("A wave")
+
+
+def test_picture_patch_is_refused_when_too_much_changes():
+    background = np.zeros((50, 50, 4), np.uint8)
+    assert changed_pixels(np.full_like(background, 9), background) is None
+    same = changed_pixels(background, background)
+    assert same is not None and same.runs == 0 and same.data == b""
+    assert encode(background, "jpeg")[:2] == b"\xff\xd8"
+
+
+def test_picture_background_number_changes_when_invalidated():
+    picture = Picture(lambda fig: fig.subplots().plot([0, 1]), 3.0, 2.0)
+    number, _ = picture.background()
+    assert picture.background()[0] == number
+    picture.invalidate()
+    assert picture.background()[0] > number
+    picture.close()
