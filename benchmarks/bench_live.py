@@ -60,8 +60,12 @@ def measure_flood(page: LabPage, floor: float) -> dict[str, float | bool]:
         frames.append(len(generations))
     worst, bound = max(delays), 2 * floor + 150
     return {
-        "median_ms": median(delays), "worst_ms": worst, "bound_ms": bound, "frames": median(frames),
-        "last_value_wins": ordered, "passed": bool(ordered and worst <= bound),
+        "median_ms": median(delays),
+        "worst_ms": worst,
+        "bound_ms": bound,
+        "frames": median(frames),
+        "last_value_wins": ordered,
+        "passed": bool(ordered and worst <= bound),
     }
 
 
@@ -78,8 +82,11 @@ def measure_training(page: LabPage, idle: float) -> dict[str, float]:
     state = page.kernel("print(training.state)").strip()
     page.kernel("training.stop()")
     return {
-        "first_loss_ms": median(first), "echo_ms": median(busy), "idle_echo_ms": idle,
-        "times_idle_echo": median(busy) / idle, "still_training": state == "running",
+        "first_loss_ms": median(first),
+        "echo_ms": median(busy),
+        "idle_echo_ms": idle,
+        "times_idle_echo": median(busy) / idle,
+        "still_training": state == "running",
     }
 
 
@@ -125,18 +132,62 @@ def verdicts(run: dict) -> list[tuple[str, str, str, bool]]:
         ("slider to repaint, ours", f"{latency['ours']:.1f} ms", "", True),
         ("the same, interact + inline", f"{latency['interact']:.1f} ms", "", True),
         ("the same, echo floor", f"{latency['echo']:.1f} ms", "", True),
-        ("faster than interact", f"{latency['times_faster']:.1f}x", ">= 5x", latency["times_faster"] >= 5),
-        ("times the echo floor", f"{latency['times_echo']:.2f}x", "<= 2x", latency["times_echo"] <= 2),
-        ("flood: last value on screen after", f"{flood['worst_ms']:.0f} ms", f"<= {flood['bound_ms']:.0f} ms", flood["passed"]),
-        ("flood: nothing older afterwards", str(flood["last_value_wins"]), "True", flood["last_value_wins"]),
-        ("training: first new loss after", f"{training['first_loss_ms']:.0f} ms", "<= 150 ms", training["first_loss_ms"] <= 150),
-        ("training: echo, times idle echo", f"{training['times_idle_echo']:.2f}x", "<= 3x", training["times_idle_echo"] <= 3),
-        ("training was running meanwhile", str(training["still_training"]), "True", training["still_training"]),
+        (
+            "faster than interact",
+            f"{latency['times_faster']:.1f}x",
+            ">= 5x",
+            latency["times_faster"] >= 5,
+        ),
+        (
+            "times the echo floor",
+            f"{latency['times_echo']:.2f}x",
+            "<= 2x",
+            latency["times_echo"] <= 2,
+        ),
+        (
+            "flood: last value on screen after",
+            f"{flood['worst_ms']:.0f} ms",
+            f"<= {flood['bound_ms']:.0f} ms",
+            flood["passed"],
+        ),
+        (
+            "flood: nothing older afterwards",
+            str(flood["last_value_wins"]),
+            "True",
+            flood["last_value_wins"],
+        ),
+        (
+            "training: first new loss after",
+            f"{training['first_loss_ms']:.0f} ms",
+            "<= 150 ms",
+            training["first_loss_ms"] <= 150,
+        ),
+        (
+            "training: echo, times idle echo",
+            f"{training['times_idle_echo']:.2f}x",
+            "<= 3x",
+            training["times_idle_echo"] <= 3,
+        ),
+        (
+            "training was running meanwhile",
+            str(training["still_training"]),
+            "True",
+            training["still_training"],
+        ),
     ]
     for name, growth in run["reruns"].items():
         counts = {key: growth[key] for key in ("pyplot", "figures", "comms", "tasks", "threads")}
-        rows.append((f"10 re-runs ({name}): growth", str(sum(counts.values())), "0", all(v <= 0 for v in counts.values())))
-        rows.append((f"10 re-runs ({name}): memory", f"{growth['mb']:.1f} MB", "< 20 MB", growth["mb"] < 20))
+        rows.append(
+            (
+                f"10 re-runs ({name}): growth",
+                str(sum(counts.values())),
+                "0",
+                all(v <= 0 for v in counts.values()),
+            )
+        )
+        rows.append(
+            (f"10 re-runs ({name}): memory", f"{growth['mb']:.1f} MB", "< 20 MB", growth["mb"] < 20)
+        )
     return rows
 
 
@@ -144,13 +195,23 @@ def main() -> int:
     runs, passed = [], True
     for subshells in (True, False):
         run = measure(subshells)
-        print(f"\nsubshells {'on' if subshells else 'off'}, {run['latency']['presses']} key presses each")
+        print(
+            f"\nsubshells {'on' if subshells else 'off'}, "
+            f"{run['latency']['presses']} key presses each"
+        )
         for what, measured, wanted, reached in verdicts(run):
             print(f"  {what:<36}{measured:>12}  {wanted:<12}{'' if reached else 'MISSED'}")
             passed &= reached
         runs.append(run)
     RESULT.parent.mkdir(parents=True, exist_ok=True)
-    report = {"name": "live", "passed": passed, "runs": runs, "python": platform.python_version(), "machine": platform.machine(), "platform": sys.platform}
+    report = {
+        "name": "live",
+        "passed": passed,
+        "runs": runs,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "platform": sys.platform,
+    }
     RESULT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return 0 if passed else 1
 

@@ -1,4 +1,4 @@
-"""What `bench_live` does inside the page: press a key, wait for the repaint, watch what is painted."""
+"""What `bench_live` does inside the page: press a key, wait for the repaint, watch it."""
 
 from __future__ import annotations
 
@@ -143,7 +143,8 @@ CANCEL = """async ([root, slider, count, pause]) => {
     const key = Math.floor(i / 4) % 2 ? 'ArrowLeft' : 'ArrowRight';
     const start = performance.now();
     knobs[slider].focus({preventScroll: true});
-    knobs[slider].dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+    knobs[slider].dispatchEvent(
+      new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
     const late = new Promise((done) => setTimeout(() => done(NaN), 5000));
     times.push(await Promise.race([first, late]) - start);
     await new Promise((r) => setTimeout(r, pause * (0.7 + 0.6 * Math.random())));
@@ -152,7 +153,9 @@ CANCEL = """async ([root, slider, count, pause]) => {
 }"""
 
 
-def press(page: LabPage, handle: str, watch: str, attribute: str | None, count: int, pause: int) -> list[float]:
+def press(
+    page: LabPage, handle: str, watch: str, attribute: str | None, count: int, pause: int
+) -> list[float]:
     """Milliseconds from each of `count` key presses on `handle` to the repaint of `watch`."""
     return page.page.evaluate(PRESS, [f"{handle} .noUi-handle", watch, attribute, count, pause])
 

@@ -93,7 +93,10 @@ class Slider(Control):
 
     def __post_init__(self) -> None:
         if not self.low < self.high or (self.log and self.low <= 0):
-            raise ValueError(f"slider {self.name!r}: low={self.low}, high={self.high}: need low < high, and low > 0 if log")
+            raise ValueError(
+                f"slider {self.name!r}: low={self.low}, high={self.high}; "
+                "allowed is low < high, and low > 0 where log=True"
+            )
         self.check(self.default)
 
     @property
@@ -107,7 +110,9 @@ class Slider(Control):
         try:
             number = int(value) if self.is_int and value == int(value) else float(value)
         except (TypeError, ValueError, OverflowError):
-            raise ValueError(f"{self.name}={value!r}: give a number from {self.low} to {self.high}") from None
+            raise ValueError(
+                f"{self.name}={value!r}: give a number from {self.low} to {self.high}"
+            ) from None
         if not self.low <= number <= self.high or (self.is_int and not isinstance(number, int)):
             kind = "a whole number" if self.is_int else "a number"
             raise ValueError(f"{self.name}={value!r}: give {kind} from {self.low} to {self.high}")
@@ -121,8 +126,13 @@ class Slider(Control):
         common = self._common()
         if self.log:
             return widgets.FloatLogSlider(
-                value=self.default, base=10, min=math.log10(self.low), max=math.log10(self.high),
-                step=self.step or 0.05, readout_format=self.readout or ".2g", **common,
+                value=self.default,
+                base=10,
+                min=math.log10(self.low),
+                max=math.log10(self.high),
+                step=self.step or 0.05,
+                readout_format=self.readout or ".2g",
+                **common,
             )
         if self.is_int:
             return widgets.IntSlider(
@@ -130,8 +140,12 @@ class Slider(Control):
             )
         step = self.step or (self.high - self.low) / 100
         return widgets.FloatSlider(
-            value=self.default, min=self.low, max=self.high, step=step,
-            readout_format=self.readout or ".2f", **common,
+            value=self.default,
+            min=self.low,
+            max=self.high,
+            step=step,
+            readout_format=self.readout or ".2f",
+            **common,
         )
 
 
@@ -175,7 +189,7 @@ class Toggle(Control):
 
 @dataclass(frozen=True)
 class Checks(Control):
-    """Any number of `options`, one check box each; the value is a tuple in the order of `options`."""
+    """Any number of `options`, one check box each; the value is a tuple in their order."""
 
     options: Sequence[str] = ()
     colors: dict[str, str] = field(default_factory=dict)
@@ -196,7 +210,9 @@ class Checks(Control):
         boxes = {}
         for option in self.options:
             boxes[option] = widgets.Checkbox(
-                value=option in self.default, description=option, indent=False,
+                value=option in self.default,
+                description=option,
+                indent=False,
                 layout=widgets.Layout(width="auto", margin="0 12px 0 0"),
                 style={"description_width": "initial"},
             )
@@ -215,3 +231,34 @@ class Checks(Control):
             layout=widgets.Layout(width="auto", flex_flow="row wrap", align_items="center"),
         )
         return Bound(row, get, put)
+
+
+def button(text: str, action: Any, *, tip: str = "", width: str = "auto") -> Any:
+    """A push button that calls `action()`."""
+    import ipywidgets as widgets
+
+    made = widgets.Button(description=text, tooltip=tip, layout=widgets.Layout(width=width))
+    made.on_click(lambda _: action())
+    return made
+
+
+def close_widgets(root: Any) -> None:
+    """Close `root` and every widget in it, layouts and styles too: no comm stays open."""
+    import ipywidgets as widgets
+
+    found: dict[str, Any] = {}
+
+    def visit(value: Any) -> None:
+        if isinstance(value, widgets.Widget):
+            if value.comm is not None and value.model_id not in found:
+                found[value.model_id] = value
+                for key in value.keys:
+                    visit(getattr(value, key, None))
+        elif isinstance(value, list | tuple):
+            for item in value:
+                visit(item)
+
+    visit(root)
+    for widget in found.values():
+        widget.unobserve_all()
+        widget.close()

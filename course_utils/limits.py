@@ -104,12 +104,17 @@ class time_limit:
     def _watch(self, block: FrameType) -> None:
         wait = self._deadline - time.monotonic()
         while not self._over.wait(wait):
+            wait = _REPEAT_EVERY
             with self._lock:
-                if self._over.is_set() or not _is_running(block, self._thread_id):
-                    return
+                stack = _stack(self._thread_id)
+                if self._over.is_set() or block not in stack:
+                    return  # never interrupt anybody else's code
+                # While we hold the interpreter, that thread waits at a point where it takes up
+                # exceptions. Where this is our own `__exit__`, the block has just ended.
+                if stack[0].f_code is time_limit.__exit__.__code__:
+                    continue
                 self._fired = True
                 _raise_in_thread(self._thread_id, self._signal)
-            wait = _REPEAT_EVERY
 
 
 def _calling_frame() -> FrameType:
@@ -120,14 +125,14 @@ def _calling_frame() -> FrameType:
     return frame
 
 
-def _is_running(frame: FrameType, thread_id: int) -> bool:
-    """Whether ``frame`` is on the stack of that thread: never interrupt anybody else's code."""
-    current = sys._current_frames().get(thread_id)
-    while current is not None:
-        if current is frame:
-            return True
-        current = current.f_back
-    return False
+def _stack(thread_id: int) -> list[FrameType]:
+    """What that thread is running, the innermost frame first; empty where it has ended."""
+    frames = []
+    frame = sys._current_frames().get(thread_id)
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.f_back
+    return frames
 
 
 def _raise_in_thread(thread_id: int, exception: type[BaseException] | None) -> None:

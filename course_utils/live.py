@@ -13,7 +13,6 @@ one thread, shared by all playgrounds, draws the newest generation and skips tho
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
 import traceback
@@ -21,15 +20,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from .canvas import LiveCanvas
-from .controls import Bound, Control
+from .controls import Bound, Control, button, close_widgets
 from .names import unknown_name
 from .picture import Picture
 from .plotting import picture_bundle
-
-REST_AFTER = 0.15  # seconds without a change until the lossless frame is sent
-MAX_IN_FLIGHT = 2  # frames sent and not yet painted, so that a slow network never queues old ones
-SWITCH_EVERY = 0.0005  # seconds between two threads' turns while playgrounds are live
-LOST_AFTER = 2.0  # seconds after which an unanswered frame no longer counts
+from .renderer import LOST_AFTER, MAX_IN_FLIGHT, RENDERER
 
 
 class Playground:
@@ -102,6 +97,9 @@ class Playground:
         self._in_flight: dict[int, float] = {}
         self._scale = 1.0
         self._viewed = False
+        self._stale = False  # values changed while nobody looked
+        self._drawn = 0  # generation that the figure shows, and its values
+        self._shown_values = self.values
         self._result = self.compute(**self._values)
         self.picture = Picture(self.draw, self.width, self.height)
         with self.picture.lock:
@@ -240,10 +238,7 @@ class Playground:
             except Exception as error:
                 self.show_error(error)
 
-    # -- drawing (on the renderer's thread, or on the caller's when nobody looks) --------------------
-
-    _stale = False
-    _computed = 0
+    # -- drawing: on the renderer's thread, or on the caller's when nobody looks -------------------
 
     def recompute(self, values: dict[str, Any]) -> Any:
         """The result to show for `values`; a live training overrides it with its newest state."""
@@ -283,7 +278,7 @@ class Playground:
         if moving or self._stale:
             self._stale = False
             self._drawn = self._refresh()
-        generation = getattr(self, "_drawn", 0)
+        generation = self._drawn
         if self._error:
             self._canvas.send({"type": "error", "error": self._error, "generation": generation})
             return
@@ -305,7 +300,7 @@ class Playground:
             "runs": frame.runs,
             "background": self.picture.known_background,
             "generation": generation,
-            "values": json.dumps(getattr(self, "_shown_values", self._values), default=str),
+            "values": json.dumps(self._shown_values, default=str),
             "summary": self.summary(self._result),
         }
         if not self._closed:
@@ -315,83 +310,9 @@ class Playground:
         """Show `error` in red under the picture."""
         self._error = describe_error(error)
         if self._canvas is not None and not self._closed:
-            self._canvas.send({"type": "error", "error": self._error, "generation": self._generation})
-
-
-class Renderer:
-    """The one thread that draws: newest request of each playground, oldest playground first."""
-
-    def __init__(self) -> None:
-        self._wake = threading.Condition()
-        self._moving: dict[Playground, None] = {}
-        self._resting: dict[Playground, float] = {}
-        self._thread: threading.Thread | None = None
-
-    def request(self, playground: Playground, *, rest: bool = False) -> None:
-        """Draw `playground` soon: a moving frame, or with `rest=True` just the lossless one."""
-        with self._wake:
-            if rest:
-                self._resting[playground] = 0.0
-            else:
-                self._moving[playground] = None
-            if self._thread is None:
-                # Python hands the interpreter over every 5 ms; a picture is computed in less.
-                sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_EVERY))
-                self._thread = threading.Thread(target=self._run, name="course-renderer", daemon=True)
-                self._thread.start()
-            self._wake.notify()
-
-    def wake(self) -> None:
-        """The browser has painted a frame: there may be room for the next one."""
-        with self._wake:
-            self._wake.notify()
-
-    def forget(self, playground: Playground) -> None:
-        with self._wake:
-            self._moving.pop(playground, None)
-            self._resting.pop(playground, None)
-
-    def _next(self) -> tuple[Playground, bool]:
-        with self._wake:
-            while True:
-                now = time.monotonic()
-                for playground in self._moving:
-                    if playground.can_send():
-                        del self._moving[playground]
-                        self._resting[playground] = now + REST_AFTER
-                        return playground, True
-                for playground, due in self._resting.items():
-                    if due <= now and playground not in self._moving and playground.can_send():
-                        del self._resting[playground]
-                        return playground, False
-                dues = [due for due in self._resting.values() if due > now]
-                waits = [due - now for due in dues]
-                if self._moving or len(dues) < len(self._resting):
-                    waits.append(LOST_AFTER / 4)
-                self._wake.wait(min(waits, default=None))
-
-    def _run(self) -> None:
-        while True:
-            playground, moving = self._next()
-            try:
-                playground.render(moving=moving)
-            except Exception as error:  # a bug in drawing must not end the thread
-                if not playground._closed:
-                    traceback.print_exc()
-                    playground.show_error(error)
-            del playground
-
-
-RENDERER = Renderer()
-
-
-def button(text: str, action: Any, *, tip: str = "", width: str = "auto") -> Any:
-    """A push button that calls `action()`."""
-    import ipywidgets as widgets
-
-    made = widgets.Button(description=text, tooltip=tip, layout=widgets.Layout(width=width))
-    made.on_click(lambda _: action())
-    return made
+            self._canvas.send(
+                {"type": "error", "error": self._error, "generation": self._generation}
+            )
 
 
 def describe_error(error: BaseException) -> str:
@@ -401,25 +322,3 @@ def describe_error(error: BaseException) -> str:
     if frames:
         where = f"\n(in {frames[-1].name}, line {frames[-1].lineno})"
     return f"{type(error).__name__}: {error}{where}"
-
-
-def close_widgets(root: Any) -> None:
-    """Close `root` and every widget it holds, layouts and styles too, so that no comm stays open."""
-    import ipywidgets as widgets
-
-    found: dict[str, Any] = {}
-
-    def visit(value: Any) -> None:
-        if isinstance(value, widgets.Widget):
-            if value.comm is not None and value.model_id not in found:
-                found[value.model_id] = value
-                for key in value.keys:
-                    visit(getattr(value, key, None))
-        elif isinstance(value, list | tuple):
-            for item in value:
-                visit(item)
-
-    visit(root)
-    for widget in found.values():
-        widget.unobserve_all()
-        widget.close()

@@ -14,12 +14,22 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
-from .live import RENDERER, Playground, button
+from .live import RENDERER, Playground, button, describe_error
 
 REPAINT_EVERY = 1 / 15  # seconds between two pictures of a running training
 YIELDS = 12  # turns of the event loop between mini-batches: a message needs several to arrive
+
+
+class Trained(NamedTuple):
+    """Where a live run stands: its newest result (or error) and the setting it belongs to."""
+
+    generation: int
+    values: dict[str, Any]
+    result: Any = None
+    error: Exception | None = None
 
 
 class TrainingPlayground(Playground):
@@ -40,26 +50,24 @@ class TrainingPlayground(Playground):
 
     def compute(self, **values: Any) -> Any:
         """The result after `preview` mini-batches, or at the end of a shorter training."""
-        result = None
         training = self.steps(dtype="float64", **values)
-        for _, result in zip(range(self.preview), training, strict=False):
-            pass
+        results = list(islice(training, self.preview))
         training.close()
-        if result is None:
+        if not results:
             raise ValueError("steps() ended without yielding a result")
-        return result
+        return results[-1]
 
     def __init__(self, **values: Any) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task | None = None
         self._run = 0  # number of the newest run asked for
-        self._latest: Any = None  # newest result of a live run, and for which setting it is
-        self._trained: tuple[int, dict[str, Any]] | None = None
+        self._live: Trained | None = None  # None until a live run has a result
         self._going = threading.Event()  # clear while paused
         self._wake: asyncio.Event | None = None
         self._state_name = "ready"
         self._start_button: Any = None
         super().__init__(**values)
+        self._preview = (self.values, self._result)
 
     # -- what a learner does -----------------------------------------------------------------------
 
@@ -67,6 +75,12 @@ class TrainingPlayground(Playground):
     def state(self) -> str:
         """ "ready", "running", "paused", "finished", "interrupted" or "stopped"."""
         return self._state_name
+
+    @property
+    def result(self) -> Any:
+        """The newest result; while a training runs, this may be ahead of the picture."""
+        live = self._live
+        return live.result if live is not None and live.result is not None else self._result
 
     def start(self) -> None:
         """Start, pause or go on, whichever is next."""
@@ -93,6 +107,18 @@ class TrainingPlayground(Playground):
         """End the running training; what was learned stays on screen."""
         self._finish("stopped")
 
+    def reset(self) -> None:
+        """End the training, and put controls and picture back to where they started."""
+        with self._state:
+            self._generation += 1
+            self._values = dict(self._defaults)
+            self._live = None
+        for name, bound in self._bound.items():
+            if bound.get() != self._defaults[name]:
+                bound.set(self._defaults[name])
+        self._stale = not self._viewed
+        self._finish("ready")
+
     def changed(self) -> None:
         """A knob moved: train anew if this is live, else just note it."""
         with self._state:
@@ -100,7 +126,7 @@ class TrainingPlayground(Playground):
         if self._loop is not None and self._viewed:
             self.restart()
         else:
-            self._latest = None
+            self._live = None
             self._stale = True
 
     def train_buttons(self) -> list[Any]:
@@ -125,13 +151,16 @@ class TrainingPlayground(Playground):
         return super().widget
 
     def recompute(self, values: dict[str, Any]) -> Any:
-        return self.compute(**values) if self._latest is None else self._latest
+        if self._preview[0] != values:
+            self._preview = (values, self.compute(**values))
+        return self._preview[1]
 
     def close(self) -> None:
         with self._state:
             self._run += 1
-        if self._task is not None:
-            self._task.cancel()
+        self._state_name = "stopped"
+        if self._task is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._task.cancel)
         super().close()
 
     def _resume(self) -> None:
@@ -159,9 +188,8 @@ class TrainingPlayground(Playground):
                 try:
                     await self._train(run, generation, values)
                 except Exception as error:
-                    if run == self._run:
+                    if self._note(run, Trained(generation, values, error=error)):
                         self._show_state("stopped")
-                        self.show_error(error)
         finally:
             _running.discard(self)
 
@@ -176,13 +204,12 @@ class TrainingPlayground(Playground):
                 except KeyboardInterrupt:
                     self._finish("interrupted")
                     break
-                if run != self._run:
-                    break
                 if result is None:
-                    self._show_state("finished")
-                    RENDERER.request(self)
+                    if run == self._run:
+                        self._show_state("finished")
                     break
-                self._latest, self._trained = result, (generation, values)
+                if not self._note(run, Trained(generation, values, result)):
+                    break
                 now = time.monotonic()
                 if now - painted >= REPAINT_EVERY:
                     painted = now
@@ -196,11 +223,29 @@ class TrainingPlayground(Playground):
         finally:
             training.close()
 
+    def _note(self, run: int, state: Trained) -> bool:
+        """Make `state` the newest, unless `run` has been overtaken; whether it has not."""
+        with self._state:
+            if run != self._run:
+                return False
+            self._live = state
+        return True
+
     def _refresh(self) -> int:
-        generation = super()._refresh()
-        if self._latest is not None and self._trained is not None:
-            generation, self._shown_values = self._trained
-        return generation
+        live = self._live
+        if live is None:
+            return super()._refresh()
+        try:
+            if live.error is not None:
+                self._error = describe_error(live.error)
+            else:
+                with self.picture.lock:
+                    self.update(live.result)
+                self._result, self._error = live.result, ""
+        except Exception as error:
+            self._error = describe_error(error)
+        self._shown_values = live.values
+        return live.generation
 
     def _show_state(self, state: str) -> None:
         self._state_name = state
@@ -211,7 +256,7 @@ class TrainingPlayground(Playground):
             RENDERER.request(self)
 
 
-# -- the interrupt button ----------------------------------------------------------------------------
+# -- the interrupt button --------------------------------------------------------------------------
 
 _running: weakref.WeakSet[TrainingPlayground] = weakref.WeakSet()
 
@@ -228,5 +273,5 @@ def watch_interrupts() -> None:
 
 
 def _on_interrupt(*_: Any) -> None:
-    for playground in list(_running):
-        playground._finish("interrupted")
+    for playground in list(_running):  # from the loop: a signal may arrive amid anything
+        playground._loop.call_soon_threadsafe(playground._finish, "interrupted")

@@ -1,4 +1,4 @@
-"""One look for every figure of the course: colours, line styles, and pictures that can be read aloud.
+"""One look for every figure of the course, and pictures that can be read aloud.
 
 Colours are the Okabe-Ito palette, which stays distinguishable under the common forms of colour
 blindness; every series also has its own line style and marker, so that no information rests on
@@ -44,7 +44,9 @@ STYLE = {
     "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": "cycler('color', ['0072B2', 'D55E00', '009E73', 'CC79A7', 'E69F00', '56B4E9'])",
+    "axes.prop_cycle": (
+        "cycler('color', ['0072B2', 'D55E00', '009E73', 'CC79A7', 'E69F00', '56B4E9'])"
+    ),
     "grid.color": "#dddddd",
     "grid.linewidth": 0.6,
     "lines.linewidth": 2.0,
@@ -143,7 +145,9 @@ def label_lines(ax: Axes, labels: Sequence[str] | None = None, *, dx: float = 6)
     placed: list[float] = []
     ends = []
     for line, name in zip(lines, names, strict=True):
-        xy = np.column_stack([np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)])
+        xy = np.column_stack(
+            [np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)]
+        )
         xy = xy[np.isfinite(xy).all(axis=1)]
         if len(xy):
             ends.append((ax.transData.transform(xy[-1])[1], xy[-1], line.get_color(), name))

@@ -51,4 +51,9 @@ def adopt(playground: Playground) -> None:
 
 def playgrounds() -> list[Playground]:
     """The playgrounds now shown by cells, in the order in which the cells first showed them."""
-    return [playground for _, shown in _by_cell.values() for playground in shown if not playground.closed]
+    return [
+        playground
+        for _, shown in _by_cell.values()
+        for playground in shown
+        if not playground.closed
+    ]

@@ -16,7 +16,7 @@ from typing import Any
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-KEPT_CELL_METADATA = ("tags", "reason")
+KEPT_METADATA = ("tags", "reason")
 VALID_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 
 Notebook = dict[str, Any]
@@ -77,7 +77,7 @@ def normalised(notebook: Notebook, before: Notebook) -> Notebook:
         new = {
             "cell_type": cell["cell_type"],
             "id": cell["id"],
-            "metadata": {k: cell["metadata"][k] for k in KEPT_CELL_METADATA if cell["metadata"].get(k)},
+            "metadata": {k: cell["metadata"][k] for k in KEPT_METADATA if cell["metadata"].get(k)},
             "source": cell["source"].replace("\r\n", "\n").rstrip("\n"),
         }
         if cell.get("attachments"):

@@ -98,15 +98,19 @@ def execute(notebook: form.Notebook, folder: Path) -> form.Notebook:
         allow_errors=True,  # told below, with the cell
         resources={"metadata": {"path": str(folder)}},
     )
+    running = ["The kernel"]
+
+    def remember(cell, cell_index: int) -> None:
+        running[0] = describe(cell, cell_index)
+
+    client.on_cell_start = remember
     client.on_cell_executed = stop_at_error
     try:
         client.execute()
     except CellTimeoutError as error:
-        where = describe_first_unfinished(node)
-        raise ChapterFailed(f"{where}: no end after {CELL_TIMEOUT} s") from error
+        raise ChapterFailed(f"{running[0]}: no end after {CELL_TIMEOUT} s") from error
     except DeadKernelError as error:
-        where = describe_first_unfinished(node)
-        raise ChapterFailed(f"{where}: the kernel died (out of memory?)") from error
+        raise ChapterFailed(f"{running[0]}: the kernel died (out of memory?)") from error
     return node
 
 
@@ -129,13 +133,6 @@ def describe(cell, index: int) -> str:
     """A cell as a person finds it: its number, id and first line."""
     first = (cell.source.strip().splitlines() or [""])[0][:60]
     return f"Cell {index + 1} (id {cell.id}, `{first}`)"
-
-
-def describe_first_unfinished(node) -> str:
-    for index, cell in enumerate(node.cells):
-        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
-            return describe(cell, index)
-    return "The last cell"
 
 
 def refresh(path: Path) -> Report:

@@ -10,15 +10,15 @@ from course_utils.probing import attempt, compare, need_function
 SETUP = ""
 
 _RELU = """
-def relu(x):
+def my_relu(x):
     return max(0.0, x)
 """.strip()
 
 
 def _check_relu(answer: Any) -> str:
-    need_function(answer, "relu(x)")
+    need_function(answer, "my_relu(x)")
     for x in (3.0, -2.0, 0.0, 0.5, -1e-3):
-        call = f"`relu({x:g})`"
+        call = f"`my_relu({x:g})`"
         got = attempt(answer, x, call=call)
         mistakes = [
             (abs(x), "That is the absolute value: a negative number must become 0."),
@@ -39,9 +39,9 @@ A *rectifier* passes positive numbers on and turns negative ones into 0. Replace
 `raise` by your code, run the cell, then run the cell below it. Wrong on purpose is fine: read what
 the check says.
 """,
-        answer="relu",
+        answer="my_relu",
         stub='''
-def relu(x):
+def my_relu(x):
     """Return x if it is positive, otherwise 0."""
     raise NotImplementedError
 ''',
@@ -56,6 +56,6 @@ def relu(x):
             (variant(_RELU, ("return ", "y = ")), "`return` missing"),
         ),
         checker=_check_relu,
-        examples=(("relu(3.0), relu(-2.0)", "[3.0, 0.0]"),),
+        examples=(("my_relu(3.0)", "3.0"), ("my_relu(-2.0)", "0.0")),
     ),
 )

@@ -11,7 +11,7 @@ from course_utils.exercises import judges09 as judges
 SETUP = "import numpy as np"
 
 _EMA = """
-def ema(values, beta):
+def my_ema(values, beta):
     average, averages = 0.0, []
     for t, value in enumerate(values, start=1):
         average = beta * average + (1 - beta) * value
@@ -20,12 +20,12 @@ def ema(values, beta):
 """.strip()
 
 _PYTORCH_LR = """
-def pytorch_lr(lr_ema, momentum):
+def my_pytorch_lr(lr_ema, momentum):
     return lr_ema * (1 - momentum)
 """.strip()
 
 _RMSPROP = """
-class RMSProp:
+class MyRMSProp:
     def __init__(self, lr=0.01, alpha=0.9, eps=1e-8):
         self.lr, self.alpha, self.eps = lr, alpha, eps
         self.s = 0.0
@@ -36,7 +36,7 @@ class RMSProp:
 """.strip()
 
 _ADAM = """
-class Adam:
+class MyAdam:
     def __init__(self, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
         self.lr, self.betas, self.eps = lr, betas, eps
         self.t = 0
@@ -56,7 +56,7 @@ class Adam:
 """.strip()
 
 _ADAMW = """
-def adamw_update(w, grad, adam, lr, weight_decay):
+def my_adamw_update(w, grad, adam, lr, weight_decay):
     return adam.update(w * (1 - lr * weight_decay), grad)
 """.strip()
 
@@ -80,9 +80,9 @@ Write the exponentially weighted average $S_t = \beta S_{t-1} + (1-\beta)\,Y_t$ 
 return the *corrected* averages $S_t / (1-\beta^t)$ for $t = 1 \dots T$. `values` holds
 $Y_1 \dots Y_T$.
 """,
-        answer="ema",
+        answer="my_ema",
         stub='''
-def ema(values, beta):
+def my_ema(values, beta):
     """Bias-corrected averages, one for each value."""
     raise NotImplementedError
 ''',
@@ -104,7 +104,7 @@ def ema(values, beta):
             (variant(_EMA, ("(1 - beta) * value", "value")), "weight of the new value"),
         ),
         checker=judges.check_ema,
-        examples=(("ema([1.0, 2.0, 3.0], 0.5)", "[1.0, 1.6667, 2.4286]"),),
+        examples=(("my_ema([1.0, 2.0, 3.0], 0.5)", "[1.0, 1.6667, 2.4286]"),),
     ),
     Exercise(
         name="09.pytorch_lr",
@@ -114,9 +114,9 @@ A book writes momentum as an average, $S \leftarrow \mu S + (1-\mu)\,g$ and
 $w \leftarrow w - \eta_\text{EMA}\,S$. PyTorch adds the full gradient, $v \leftarrow \mu v + g$ and
 $w \leftarrow w - \eta\,v$. Which learning rate must PyTorch get to walk the book's path?
 """,
-        answer="pytorch_lr",
+        answer="my_pytorch_lr",
         stub='''
-def pytorch_lr(lr_ema, momentum):
+def my_pytorch_lr(lr_ema, momentum):
     """The learning rate for torch.optim.SGD(momentum=momentum) that gives the same path."""
     raise NotImplementedError
 ''',
@@ -131,7 +131,7 @@ def pytorch_lr(lr_ema, momentum):
             (variant(_PYTORCH_LR, ("(1 - momentum)", "momentum")), "1 − momentum"),
         ),
         checker=judges.check_pytorch_lr,
-        examples=(("pytorch_lr(0.5, 0.9)", "0.05"),),
+        examples=(("my_pytorch_lr(0.5, 0.9)", "0.05"),),
     ),
     Exercise(
         name="09.rmsprop",
@@ -141,9 +141,9 @@ Write RMSProp: $s \leftarrow \alpha s + (1-\alpha)\,g^2$, then
 $w \leftarrow w - \eta\,g / (\sqrt{s} + \varepsilon)$. `w` and `grad` are arrays of one shape, $s$
 starts at 0, and `update` returns the new `w` without changing its arguments.
 """,
-        answer="RMSProp",
+        answer="MyRMSProp",
         stub='''
-class RMSProp:
+class MyRMSProp:
     def __init__(self, lr=0.01, alpha=0.9, eps=1e-8):
         self.lr, self.alpha, self.eps = lr, alpha, eps
         self.s = 0.0
@@ -168,7 +168,7 @@ class RMSProp:
                     _RMSPROP,
                     ("        self.s = 0.0\n", ""),
                     ("    def __init__", "    s = 0.0\n\n    def __init__"),
-                ).replace("self.s", "RMSProp.s"),
+                ).replace("self.s", "MyRMSProp.s"),
                 "shared between two RMSProp objects",
             ),
             (variant(_RMSPROP, ("self.s**0.5", "self.s")), "root is missing"),
@@ -185,9 +185,9 @@ needs its own averages $m$ and $s$; one step count $t$, starting at 1, serves al
 $w \leftarrow w - \eta\,\hat m / (\sqrt{\hat s} + \varepsilon)$ with $\hat m = m/(1-\beta_1^t)$ and
 $\hat s = s/(1-\beta_2^t)$.
 """,
-        answer="Adam",
+        answer="MyAdam",
         stub='''
-class Adam:
+class MyAdam:
     def __init__(self, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
         self.lr, self.betas, self.eps = lr, betas, eps
         self.t = 0
@@ -236,9 +236,9 @@ the weights directly, $w \leftarrow (1 - \eta\lambda)\,w$, and then takes Adam's
 gradient. Write one such update; `adam` is an object whose `adam.update(w, grad)` returns Adam's
 next `w`.
 """,
-        answer="adamw_update",
+        answer="my_adamw_update",
         stub='''
-def adamw_update(w, grad, adam, lr, weight_decay):
+def my_adamw_update(w, grad, adam, lr, weight_decay):
     """Decay w, then take Adam's step; returns the new w."""
     raise NotImplementedError
 ''',
@@ -271,12 +271,12 @@ def adamw_update(w, grad, adam, lr, weight_decay):
     Exercise(
         name="09.own_rule",
         title="your own rule for the race",
-        prompt=f"""
-The ravine is 40 times steeper across than along. Plain gradient descent needs more than
-{judges.NUM_STEPS} steps there at any learning rate. Write a rule that brings the loss below
-{judges.TARGET:g} within {judges.NUM_STEPS} steps from the start point of the race. It may use `w`,
-`grad` and whatever it remembers, but must not know where the minimum is. The check uses your own
-default settings. Then let it join: `race(own={{"mine": MyRule}})`.
+        prompt="""
+The ravine is 40 times steeper across than along. With plain gradient descent the loss is still
+above 0.009 after 60 steps, whatever the learning rate. Write a rule that brings it below 0.001 in
+60 steps, from the start point of the race. It may use `w`, `grad` and what it remembers, but must
+not know where the minimum is. The check uses your own default settings. Then let it join the race:
+`race(own={"mine": MyRule})`.
 """,
         answer="MyRule",
         stub='''

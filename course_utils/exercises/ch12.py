@@ -15,7 +15,7 @@ from torch import nn
 """
 
 _FLAT_FEATURES = """
-def flat_features(size, blocks):
+def my_flat_features(size, blocks):
     for channels, kernel_size, padding in blocks:
         size = size + 2 * padding - kernel_size + 1
         size = size // 2
@@ -23,7 +23,7 @@ def flat_features(size, blocks):
 """.strip()
 
 _MODEL_B = """
-def model_b(in_channels):
+def my_model_b(in_channels):
     return nn.Sequential(
         nn.Conv2d(in_channels, 32, kernel_size=3),
         nn.ReLU(),
@@ -39,7 +39,7 @@ def model_b(in_channels):
 """.strip()
 
 _ACCURACY = """
-def accuracy(model, loader):
+def my_accuracy(model, loader):
     model.eval()
     num_right = num_images = 0
     with torch.inference_mode():
@@ -51,7 +51,7 @@ def accuracy(model, loader):
 """.strip()
 
 _CONFUSION = """
-def confusion(y, y_hat, num_classes):
+def my_confusion(y, y_hat, num_classes):
     counts = torch.zeros(num_classes, num_classes, dtype=torch.int64)
     for true, predicted in zip(y, y_hat):
         counts[true, predicted] += 1
@@ -59,7 +59,7 @@ def confusion(y, y_hat, num_classes):
 """.strip()
 
 _PREDICT = """
-def predict(model, image):
+def my_predict(model, image):
     model.eval()
     with torch.inference_mode():
         probabilities = model(image[None]).softmax(1)[0]
@@ -67,7 +67,7 @@ def predict(model, image):
 """.strip()
 
 _OCCLUSION = """
-def occlusion(model, image, digit, size):
+def my_occlusion(model, image, digit, size):
     steps = 28 // size
     drop = torch.zeros(steps, steps)
     with torch.inference_mode():
@@ -90,9 +90,9 @@ An image of `size` × `size` pixels passes some blocks. Each block is a convolut
 followed by a 2×2 max pool, and is given as `(out_channels, kernel_size, padding)`. How many numbers
 per image come out when the result is flattened?
 """,
-        answer="flat_features",
+        answer="my_flat_features",
         stub='''
-def flat_features(size, blocks):
+def my_flat_features(size, blocks):
     """Number of features of one image after the blocks, flattened."""
     raise NotImplementedError
 ''',
@@ -109,7 +109,7 @@ def flat_features(size, blocks):
             (variant(_FLAT_FEATURES, (" + 1", "")), "the + 1 is missing"),
         ),
         checker=judges.check_flat_features,
-        examples=(("flat_features(28, [(32, 3, 0), (32, 3, 0)])", "800"),),
+        examples=(("my_flat_features(28, [(32, 3, 0), (32, 3, 0)])", "800"),),
     ),
     Exercise(
         name="12.model_b",
@@ -125,9 +125,9 @@ keeps its bias; the output is ten logits.
 | flatten; linear; ReLU | 800 → 100 |
 | linear | 100 → 10 |
 """,
-        answer="model_b",
+        answer="my_model_b",
         stub='''
-def model_b(in_channels):
+def my_model_b(in_channels):
     """A new, untrained model B."""
     raise NotImplementedError
 ''',
@@ -176,9 +176,9 @@ Write the accuracy of `model` over all images of `loader`: the share of images w
 is at the true digit, a number between 0 and 1. The last batch may be shorter than the others, and
 the model may come in train mode.
 """,
-        answer="accuracy",
+        answer="my_accuracy",
         stub='''
-def accuracy(model, loader):
+def my_accuracy(model, loader):
     """Share of right answers; loader gives batches (X, y)."""
     raise NotImplementedError
 ''',
@@ -214,9 +214,9 @@ Count the confusions: `C[i, j]` is the number of images that show an $i$ (row, `
 a $j$ (column, `y_hat`). `y` and `y_hat` are tensors of shape (N,) with whole numbers below
 `num_classes`.
 """,
-        answer="confusion",
+        answer="my_confusion",
         stub='''
-def confusion(y, y_hat, num_classes):
+def my_confusion(y, y_hat, num_classes):
     """Counts of shape (num_classes, num_classes): row = true, column = predicted."""
     raise NotImplementedError
 ''',
@@ -234,10 +234,8 @@ def confusion(y, y_hat, num_classes):
             (
                 variant(
                     _CONFUSION,
-                    (
-                        "    for true, predicted in zip(y, y_hat):\n        counts[true, predicted]",
-                        "    counts[y, y_hat]",
-                    ),
+                    ("    for true, predicted in zip(y, y_hat):\n    ", ""),
+                    ("counts[true, predicted]", "counts[y, y_hat]"),
                 ),
                 "counts once",
             ),
@@ -254,7 +252,10 @@ def confusion(y, y_hat, num_classes):
         ),
         checker=judges.check_confusion,
         examples=(
-            ("confusion(torch.tensor([0, 1, 1]), torch.tensor([0, 1, 0]), 2)", "[[1, 0], [1, 1]]"),
+            (
+                "my_confusion(torch.tensor([0, 1, 1]), torch.tensor([0, 1, 0]), 2)",
+                "[[1, 0], [1, 1]]",
+            ),
         ),
     ),
     Exercise(
@@ -265,17 +266,15 @@ Read one image of shape (1, 28, 28), not a batch: return the digit as a number a
 probabilities as a tensor of shape (10,). The model gives logits, and may come in train mode. No
 gradients are needed.
 """,
-        answer="predict",
+        answer="my_predict",
         stub='''
-def predict(model, image):
+def my_predict(model, image):
     """(digit, probabilities) for one image of shape (1, 28, 28)."""
     raise NotImplementedError
 ''',
         hints=(
-            "Four things: eval mode, `torch.inference_mode()`, a batch axis, and a softmax over the "
-            "classes.",
-            "`image[None]` has shape (1, 1, 28, 28). After `.softmax(1)`, the row `[0]` is what you "
-            "want.",
+            "Eval mode, `torch.inference_mode()`, a batch axis, and a softmax over the classes.",
+            "`image[None]` has shape (1, 1, 28, 28). After `.softmax(1)`, take the row `[0]`.",
         ),
         solution=_PREDICT,
         wrong=(
@@ -296,15 +295,15 @@ array of shape (28/`size`, 28/`size`); entry $(i, j)$ belongs to the square whos
 is $(i\cdot\text{size},\ j\cdot\text{size})$. The model is in eval mode and gives logits; `image`
 has shape (1, 28, 28) and must stay as it is.
 """,
-        answer="occlusion",
+        answer="my_occlusion",
         stub='''
-def occlusion(model, image, digit, size):
+def my_occlusion(model, image, digit, size):
     """Drop of the probability of digit for each covered square."""
     raise NotImplementedError
 ''',
         hints=(
-            "Two loops over the grid. In each turn: a fresh copy of the image, one square set to 0, "
-            "one forward pass.",
+            "Two loops over the grid. In each turn: a fresh copy of the image, one square set to "
+            "0, one forward pass.",
             "`covered = image.clone()`, then `covered[:, i * size : (i + 1) * size, "
             "j * size : (j + 1) * size] = 0`.",
         ),

@@ -95,10 +95,10 @@ def ema_path(values: Sequence[float], beta: float, mistake: str = "") -> list[fl
 
 def check_ema(answer: Any) -> str:
     """Exercise 09.ema."""
-    need_function(answer, "ema(values, beta)")
+    need_function(answer, "my_ema(values, beta)")
     series = ([1.0, 2.0, 3.0], 0.5), ([4.0, -1.0, 2.0, 2.0, 7.0], 0.9), ([3.0, 1.0], 0.0)
     for values, beta in series:
-        call = f"`ema({values}, {beta})`"
+        call = f"`my_ema({values}, {beta})`"
         got = attempt(answer, np.array(values), beta, call=call)
         mistakes = [(ema_path(values, beta, kind), text) for kind, text in EMA_MISTAKES.items()]
         wanted = ema_path(values, beta)
@@ -109,9 +109,9 @@ def check_ema(answer: Any) -> str:
 
 def check_pytorch_lr(answer: Any) -> str:
     """Exercise 09.pytorch_lr."""
-    need_function(answer, "pytorch_lr(lr_ema, momentum)")
+    need_function(answer, "my_pytorch_lr(lr_ema, momentum)")
     for lr, momentum in ((0.1, 0.9), (0.02, 0.99), (1.0, 0.6), (0.3, 0.0)):
-        call = f"`pytorch_lr({lr}, {momentum})`"
+        call = f"`my_pytorch_lr({lr}, {momentum})`"
         got = attempt(answer, lr, momentum, call=call)
         mistakes = [
             (
@@ -194,13 +194,13 @@ def rmsprop_path(
 
 def check_rmsprop(answer: Any) -> str:
     """Exercise 09.rmsprop."""
-    need_class(answer, "RMSProp", "update")
+    need_class(answer, "MyRMSProp", "update")
     settings = {"lr": 0.1, "alpha": 0.9, "eps": 0.5}  # a large eps shows where it is added
     start = np.array([1.0, -2.0])
     positive = [np.array(g) for g in ([1.0, 4.0], [0.5, 3.0], [2.0, 0.5], [1.5, 1.0])]
     signed = [np.array(g) for g in ([-1.0, 0.3], [2.0, -4.0], [-0.5, 1.0])]
     for grads in (positive, signed):
-        call = f"The path of `RMSProp(lr=0.1, alpha=0.9, eps=0.5)` over {len(grads)} updates"
+        call = f"The path of `MyRMSProp(lr=0.1, alpha=0.9, eps=0.5)` over {len(grads)} updates"
         got = _walk_twice(answer, settings, start, grads, "update", call)
         with np.errstate(all="ignore"):
             mistakes = [
@@ -242,14 +242,14 @@ def _row(arrays: Sequence[Any]) -> list[float]:
 
 def check_adam(answer: Any) -> str:
     """Exercise 09.adam."""
-    need_class(answer, "Adam", "step")
+    need_class(answer, "MyAdam", "step")
     settings = {"lr": 0.1, "betas": (0.8, 0.95), "eps": 0.2}  # a large eps, as for RMSProp
     for shapes in (((2,), (2,)), ((3, 2), (4,), ())):
         rng = np.random.default_rng(9)
         params = [np.array(rng.normal(size=shape)) for shape in shapes]
         grads = [[np.array(rng.uniform(0.1, 3, size=s)) for s in shapes] for _ in range(5)]
         shown = " and ".join(str(shape) for shape in shapes)
-        call = f"The path of `Adam(lr=0.1, betas=(0.8, 0.95), eps=0.2)` for shapes {shown}"
+        call = f"The path of `MyAdam(lr=0.1, betas=(0.8, 0.95), eps=0.2)` for shapes {shown}"
         got = _walk_twice(answer, settings, params, grads, "step", call)
         if got is not None and got is not ...:
             for step in got:
@@ -296,7 +296,7 @@ class _LearnersAdam:
 
 def check_adamw(answer: Any) -> str:
     """Exercise 09.adamw."""
-    need_function(answer, "adamw_update(w, grad, adam, lr, weight_decay)")
+    need_function(answer, "my_adamw_update(w, grad, adam, lr, weight_decay)")
     lr, decay = 0.1, 0.5
     start = np.array([3.0, -2.0])
     grads = [np.array(g) for g in ([1.0, 0.1], [0.5, 0.2], [-1.0, 0.4])]
@@ -306,10 +306,10 @@ def check_adamw(answer: Any) -> str:
         def __init__(self) -> None:
             self.adam = _LearnersAdam(lr)
 
-        def adamw_update(self, w: Any, grad: Any) -> Any:
+        def my_adamw_update(self, w: Any, grad: Any) -> Any:
             return answer(w, grad, self.adam, lr, decay)
 
-    got = attempt(walk, Rule, start, grads, "adamw_update", call=call)
+    got = attempt(walk, Rule, start, grads, "my_adamw_update", call=call)
     got = got[0] if got[0] is None or got[0] is ... else got
     mistakes = [
         (adamw_path(start, grads, kind, lr, decay), text) for kind, text in ADAMW_MISTAKES.items()

@@ -50,7 +50,7 @@ def flat_features(size: int, blocks: Sequence[tuple[int, int, int]], mistake: st
 
 def check_flat_features(answer: Any) -> str:
     """Exercise 12.flat_features."""
-    need_function(answer, "flat_features(size, blocks)")
+    need_function(answer, "my_flat_features(size, blocks)")
     cases = (
         (28, [(32, 3, 0), (32, 3, 0)]),
         (28, [(32, 3, 1), (64, 3, 1)]),
@@ -58,7 +58,7 @@ def check_flat_features(answer: Any) -> str:
         (31, [(4, 3, 0), (6, 3, 0), (5, 2, 1)]),
     )
     for size, blocks in cases:
-        call = f"`flat_features({size}, {blocks})`"
+        call = f"`my_flat_features({size}, {blocks})`"
         got = attempt(answer, size, list(blocks), call=call)
         mistakes = [
             (flat_features(size, blocks, kind), text) for kind, text in FLAT_MISTAKES.items()
@@ -140,9 +140,9 @@ def _layers_b(model: nn.Module, in_channels: int) -> list[list[torch.Tensor]]:
 
 def check_model_b(answer: Any) -> str:
     """Exercise 12.model_b."""
-    need_function(answer, "model_b(in_channels)")
+    need_function(answer, "my_model_b(in_channels)")
     for in_channels in (1, 3):
-        call = f"`model_b({in_channels})`"
+        call = f"`my_model_b({in_channels})`"
         built = attempt(answer, in_channels, call=call)
         if built is ...:
             raise NotAttempted
@@ -168,8 +168,9 @@ def _compare_model(model: nn.Module, in_channels: int, call: str) -> None:
     except NotYet as error:
         if "mat1 and mat2" not in str(error):
             raise
+        shapes = str(error.__cause__).removeprefix("addmm: ")
         raise NotYet(
-            f"The flattened features do not fit the linear layer behind them: {str(error.__cause__).removeprefix('addmm: ')}. "
+            f"The flattened features do not fit the linear layer behind them: {shapes}. "
             "Model B does not pad (28 → 26 → 13 → 11 → 5), and flattening keeps the batch axis."
         ) from error
     orders = _layers_b(model, in_channels)
@@ -225,12 +226,12 @@ def images_saying(digits: Sequence[int]) -> torch.Tensor:
 
 def check_accuracy(answer: Any) -> str:
     """Exercise 12.accuracy."""
-    need_function(answer, "accuracy(model, loader)")
+    need_function(answer, "my_accuracy(model, loader)")
     said = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]
     # right: 4 of 4, 2 of 4, 0 of 2; in train mode, three digits further: 0 of 4, 1 of 4, 1 of 2
     true = [1, 2, 3, 4, 5, 6, 0, 2, 5, 3]
     loader = DataLoader(TensorDataset(images_saying(said), torch.tensor(true)), batch_size=4)
-    call = "For batches of 4, 4 and 2 images with 4, 2 and 0 right, `accuracy(model, loader)`"
+    call = "For batches of 4, 4 and 2 images with 4, 2 and 0 right, `my_accuracy(model, loader)`"
     got = attempt(answer, Recited().train(), loader, call=call)
     train = "You evaluated in train mode: call `model.eval()` first."
     mistakes = [
@@ -258,13 +259,13 @@ def check_accuracy(answer: Any) -> str:
 
 def check_confusion(answer: Any) -> str:
     """Exercise 12.confusion."""
-    need_function(answer, "confusion(y, y_hat, num_classes)")
+    need_function(answer, "my_confusion(y, y_hat, num_classes)")
     y, y_hat = [0, 1, 1, 2, 2, 2, 2], [0, 1, 1, 1, 2, 2, 0]
     wanted = torch.zeros(4, 4)
     for true, predicted in zip(y, y_hat, strict=True):
         wanted[true, predicted] += 1
     rows = wanted.sum(1, keepdim=True).clamp(min=1)
-    call = f"`confusion({y}, {y_hat}, 4)`"
+    call = f"`my_confusion({y}, {y_hat}, 4)`"
     got = attempt(answer, torch.tensor(y), torch.tensor(y_hat), 4, call=call)
     mistakes = [
         (wanted.T, "Rows and columns are swapped: row = true digit, column = predicted digit."),
@@ -287,8 +288,8 @@ def check_confusion(answer: Any) -> str:
 
 def check_predict(answer: Any) -> str:
     """Exercise 12.predict."""
-    need_function(answer, "predict(model, image)")
-    call = "`predict(model, image)`"
+    need_function(answer, "my_predict(model, image)")
+    call = "`my_predict(model, image)`"
     for digit in (7, 2):
         model, X = Recited(), images_saying([digit])
         with torch.no_grad():
@@ -326,7 +327,7 @@ def check_predict(answer: Any) -> str:
 
 def check_occlusion(answer: Any) -> str:
     """Exercise 12.occlusion."""
-    need_function(answer, "occlusion(model, image, digit, size)")
+    need_function(answer, "my_occlusion(model, image, digit, size)")
     generator = torch.Generator().manual_seed(4)
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).eval()
     image = torch.rand(1, 28, 28, generator=generator, dtype=torch.float64)
@@ -336,7 +337,7 @@ def check_occlusion(answer: Any) -> str:
         model[1].weight.copy_(weight)
         model[1].bias.zero_()
     for digit, size in ((3, 4), (8, 7)):
-        call = f"`occlusion(model, image, {digit}, {size})`"
+        call = f"`my_occlusion(model, image, {digit}, {size})`"
         given = image.clone()
         got = attempt(answer, copy.deepcopy(model), given, digit, size, call=call)
         if not torch.equal(given, image):

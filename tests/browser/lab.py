@@ -1,4 +1,4 @@
-"""A real JupyterLab and a page in a real Chromium, as the browser tests and benchmarks drive them."""
+"""A real JupyterLab and a page in a real Chromium, for the browser tests and the benchmarks."""
 
 from __future__ import annotations
 
@@ -20,8 +20,14 @@ from course_utils.commands.chromium import find_chromium
 
 # What Chromium needs to start inside containers, and to leave the network alone.
 CHROMIUM_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
 ]
 
 
@@ -44,20 +50,36 @@ def lab_server(folder: Path, *, subshells: bool = True, env: dict | None = None)
         json.dumps({"commsOverSubshells": "perCommTarget" if subshells else "disabled"})
     )
     port, token = free_port(), secrets.token_hex(16)
-    log = open(folder / "lab.log", "w")  # noqa: SIM115 - closed below, after the server
+    log = open(folder / "lab.log", "w")
     command = [
-        sys.executable, "-m", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", f"--port={port}",
-        f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", "--allow-root",
-        "--LabApp.news_url=", "--expose-app-in-browser", "--ServerApp.port_retries=0",
+        sys.executable,
+        "-m",
+        "jupyter",
+        "lab",
+        "--no-browser",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        f"--IdentityProvider.token={token}",
+        f"--ServerApp.root_dir={folder}",
+        "--allow-root",
+        "--LabApp.news_url=",
+        "--expose-app-in-browser",
+        "--ServerApp.port_retries=0",
     ]
-    variables = os.environ | {
-        "JUPYTERLAB_SETTINGS_DIR": str(settings),
-        "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".lab-workspaces"),
-        "JUPYTER_RUNTIME_DIR": str(folder / ".lab-runtime"),
-        "IPYTHONDIR": str(folder / ".ipython"),
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
-    } | (env or {})
-    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=variables, cwd=folder)
+    variables = (
+        os.environ
+        | {
+            "JUPYTERLAB_SETTINGS_DIR": str(settings),
+            "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".lab-workspaces"),
+            "JUPYTER_RUNTIME_DIR": str(folder / ".lab-runtime"),
+            "IPYTHONDIR": str(folder / ".ipython"),
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        }
+        | (env or {})
+    )
+    process = subprocess.Popen(
+        command, stdout=log, stderr=subprocess.STDOUT, env=variables, cwd=folder
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         wait_for_server(f"{address}/api/status?token={token}", process, folder / "lab.log")
@@ -76,7 +98,9 @@ def wait_for_server(url: str, process: subprocess.Popen, log: Path, seconds: flo
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"JupyterLab ended with status {process.returncode}:\n{log.read_text()}")
+            raise RuntimeError(
+                f"JupyterLab ended with status {process.returncode}:\n{log.read_text()}"
+            )
         with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             with urllib.request.urlopen(url, timeout=2) as answer:
                 if answer.status == 200:
@@ -139,12 +163,16 @@ class LabPage:
 
     def interrupt(self) -> None:
         self.page.evaluate(
-            "async () => await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()"
+            "async () => await window.jupyterapp.shell.currentWidget"
+            ".sessionContext.session.kernel.interrupt()"
         )
 
 
 HARMLESS = (
-    "net::ERR_INTERNET_DISCONNECTED", "ERR_NAME_NOT_RESOLVED", "favicon", "404 (Not Found)",
+    "net::ERR_INTERNET_DISCONNECTED",
+    "ERR_NAME_NOT_RESOLVED",
+    "favicon",
+    "404 (Not Found)",
     "500 (Internal Server Error)",
 )
 KERNEL_IDLE = """() => {
@@ -185,7 +213,9 @@ def chromium(*, scale: float = 1.0) -> Iterator[Any]:
         raise RuntimeError("no Chromium found")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        context = browser.new_context(viewport={"width": 1366, "height": 900}, device_scale_factor=scale)
+        context = browser.new_context(
+            viewport={"width": 1366, "height": 900}, device_scale_factor=scale
+        )
         context.set_default_timeout(60_000)
         try:
             yield context

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from course_utils.optimizers import (
@@ -26,11 +26,11 @@ from course_utils.optimizers import (
 STEPS = 200
 
 
-def own_path(optimizer, start, grads):
-    """Positions after each step, for arrays."""
-    w, path = np.array(start), []
+def own_path(optimizer, start, grads, nudge=0.0):
+    """Positions after each step, for arrays; ``nudge`` is a relative error made in every step."""
+    optimizer, w, path = optimizer.fresh(), np.array(start), []
     for grad in grads:
-        w = optimizer.update(w, grad)
+        w = optimizer.update(w, grad) * (1 + nudge)
         path.append(w)
     return np.array(path)
 
@@ -46,12 +46,26 @@ def torch_path(optimizer, start, grads):
     return np.array(path)
 
 
-def assert_parity(optimizer, seed, scale=1.0):
-    """Arrays, floats and torch agree on the same gradients over 200 steps."""
+def start_and_gradients(seed, scale=1.0):
     rng = np.random.default_rng(seed)
     start = rng.standard_normal(3)
     grads = scale * (rng.standard_normal((STEPS, 3)) + rng.standard_normal(3))
     grads[rng.random((STEPS, 3)) < 0.05] = 0.0  # dead units give exact zeros
+    return start, grads
+
+
+def is_well_conditioned(optimizer, start, grads):
+    """Whether errors a hundred times those of rounding stay small over the whole path.
+
+    Weight decay feeds w back into a gradient that is then divided by its own size: with strong
+    decay and a short memory of squares that is chaotic, and no two programs agree for long.
+    """
+    plain, nudged = (own_path(optimizer, start, grads, nudge) for nudge in (0.0, 1e-14))
+    return np.abs(plain - nudged).max() <= 2e-11 * max(1.0, np.abs(plain).max())
+
+
+def assert_parity(optimizer, start, grads):
+    """Arrays, floats and torch agree on the same gradients over 200 steps."""
     expected = torch_path(optimizer, start, grads)
     assert np.isfinite(expected).all()
     bound = 1e-10 * max(1.0, np.abs(expected).max())
@@ -124,13 +138,15 @@ def test_parity_on_the_grid(rule):
     cases = [options for candidate, options in GRID if candidate is rule]
     assert len(cases) >= 6
     for index, options in enumerate(cases):
-        assert_parity(rule(**options), seed=index)
+        assert_parity(rule(**options), *start_and_gradients(index))
 
 
 rates = st.floats(1e-5, 2.0)
 decays = st.one_of(st.just(0.0), st.floats(1e-6, 0.5))
 epsilons = st.floats(1e-12, 1e-1)
-betas = st.floats(0.0, 0.9999)
+# PyTorch keeps 1 - beta, which for a tiny beta has lost beta's digits: after an exactly zero
+# gradient that can be the whole step. Hence 0 itself, or at least 0.01.
+betas = st.one_of(st.just(0.0), st.floats(0.01, 0.9999))
 
 DRAWN = {
     "SGD": st.fixed_dictionaries({"lr": rates, "weight_decay": decays}),
@@ -188,7 +204,9 @@ def test_parity_with_drawn_settings(name):
     def check(options, seed, exponent):
         optimizer = make_optimizer(name, **options)
         assert set(options) == set(optimizer.settings()), "every option must be drawn"
-        assert_parity(optimizer, seed, scale=10.0**exponent)
+        start, grads = start_and_gradients(seed, scale=10.0**exponent)
+        assume(is_well_conditioned(optimizer, start, grads))
+        assert_parity(optimizer, start, grads)
 
     check()
 

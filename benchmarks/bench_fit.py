@@ -1,0 +1,123 @@
+"""An epoch of `training.fit` against the loop written by hand, over the same batches.
+
+Run it with ``python -m benchmarks.bench_fit`` from the root of the repository. Images of MNIST's
+size (random ones, the cost is the same), batches of 64. The hand-written loop keeps each loss, as
+every such loop does; `fit` does all that it does by default, progress bar included. The two take
+turns after every tenth of MNIST (6,000 images), so that a busy machine slows both alike; an epoch
+is ten such pieces, and `fit` pays its set-up in each of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import json
+import platform
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from course_utils.data import Digits
+from course_utils.models import digit_cnn, digit_mlp
+from course_utils.training import fit
+
+RESULT = Path(__file__).parent / "results" / "fit.json"
+AIM = 1.05
+# The plain network is the harder test: its steps are short, so what is around them counts more.
+CASES = {
+    "MLP 784-64-10": (digit_mlp, 80),
+    "CNN, model B": (lambda: digit_cnn("B"), 20),
+}
+PIECE, PIECES = 6_000, 10
+
+
+def random_digits(n: int) -> Digits:
+    generator = torch.Generator().manual_seed(0)
+    X = torch.rand(n, 1, 28, 28, generator=generator)
+    y = torch.randint(0, 10, (n,), generator=generator)
+    return Digits("random", X, y, X[:1], y[:1], X[:1], y[:1])
+
+
+def by_hand(model: nn.Module, loader, optimizer: torch.optim.Optimizer) -> list[float]:
+    losses = []
+    model.train()
+    for X, y in loader:
+        loss = F.cross_entropy(model(X), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def with_fit(model: nn.Module, loader, optimizer: torch.optim.Optimizer) -> list[float]:
+    with contextlib.redirect_stderr(io.StringIO()):  # the bar is drawn, but not shown
+        return fit(model, loader, optimizer=optimizer, num_epochs=1).batch_loss
+
+
+def measure(name: str) -> dict[str, float | str | bool]:
+    make_model, rounds = CASES[name]
+    digits = random_digits(PIECE)
+    torch.manual_seed(0)
+    model = make_model()
+    ways = {}
+    for way, function in (("hand", by_hand), ("fit", with_fit)):
+        twin = copy.deepcopy(model)
+        optimizer = torch.optim.SGD(twin.parameters(), lr=0.01)
+        ways[way] = (function, twin, digits.loader("train", 64), optimizer)
+    seconds: dict[str, list[float]] = {"hand": [], "fit": []}
+    same = True
+    for turn in range(rounds + 1):
+        losses = {}
+        for way in ("hand", "fit") if turn % 2 else ("fit", "hand"):
+            function, *arguments = ways[way]
+            begin = time.perf_counter()
+            losses[way] = function(*arguments)
+            if turn:  # the first turn warms up
+                seconds[way].append(time.perf_counter() - begin)
+        same &= losses["hand"] == losses["fit"]
+    hand, ours = (PIECES * statistics.median(seconds[way]) for way in ("hand", "fit"))
+    # Each pair of neighbours gives one ratio: what slowed the machine slowed both.
+    ratio = statistics.median(f / h for f, h in zip(seconds["fit"], seconds["hand"], strict=True))
+    return {
+        "case": name,
+        "by_hand_s": hand,
+        "fit_s": ours,
+        "ratio": ratio,
+        "same_losses": same,
+        "passed": same and ratio <= AIM,
+    }
+
+
+def main() -> int:
+    rows = [measure(name) for name in CASES]
+    print(
+        f"{'epoch, 60,000 images':<24}{'by hand':>10}{'fit':>10}{'ratio':>8}  (aim: at most {AIM})"
+    )
+    for row in rows:
+        verdict = "" if row["passed"] else "  FAILED"
+        print(
+            f"{row['case']:<24}{row['by_hand_s']:>8.2f} s{row['fit_s']:>8.2f} s"
+            f"{row['ratio']:>8.3f}{verdict}"
+        )
+    print("losses equal to the last bit:", all(row["same_losses"] for row in rows))
+    RESULT.parent.mkdir(exist_ok=True)
+    environment = {
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+        "machine": platform.machine(),
+    }
+    passed = all(row["passed"] for row in rows)
+    report = {"environment": environment, "aim": AIM, "passed": passed, "rows": rows}
+    RESULT.write_text(json.dumps(report, indent=2) + "\n")
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,35 @@
+"""The playgrounds: live figures, each fetched only when it is first asked for.
+
+    from course_utils.playgrounds import race
+    race()
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from course_utils.names import unknown_name
+
+_HOMES = {
+    "race": "optimizer_race",
+    "ema_explorer": "ema",
+    "train_digits": "training",
+    "digit_pad": "pad",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(str(unknown_name("playground", name, _HOMES)))
+    made = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = made
+    return made
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,295 @@
+"""The optimizer race: several optimizers on one loss surface, from one start, at one setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from course_utils.controls import Checks, Choice, Control, Slider
+from course_utils.live import Playground
+from course_utils.names import look_up
+from course_utils.optimizers import OPTIMIZERS
+from course_utils.playgrounds.race_compute import BATCH_SIZES, Race, run_race, summarise
+from course_utils.playgrounds.race_picture import MAP, MAX_STEPS, RacePicture
+from course_utils.playgrounds.race_setting import read_setting, write_pytorch, write_setting
+from course_utils.surfaces import SURFACES, Surface, get_surface
+
+BETA2 = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
+SPEEDS = {"5 steps/s": 200, "20 steps/s": 50, "50 steps/s": 20}  # milliseconds between two steps
+LONGEST_NAME = 14
+
+
+@dataclass(frozen=True)
+class Notches(Choice):
+    """One of several `options` in their order, from a slider that clicks into each."""
+
+    def _widget(self) -> Any:
+        import ipywidgets as widgets
+
+        return widgets.SelectionSlider(
+            options=[(f"{option:g}" if isinstance(option, float) else str(option), option)
+                     for option in self.options],
+            value=self.default, **self._common(),
+        )
+
+
+def start_sliders(surface: Surface) -> list[Slider]:
+    """Sliders of the start point; their ends are the edges of the map."""
+    sliders = []
+    for axis, (low, high), default in zip(
+        "xy", (surface.xlim, surface.ylim), surface.start, strict=True
+    ):
+        sliders.append(
+            Slider(
+                f"start_{axis}", default, label=f"Start {axis}", low=low, high=high,
+                step=0.01 if high - low <= 5 else 0.05, width="172px",
+                tip="you can also drag the start on the map, or press the arrow keys on it",
+            )
+        )
+    return sliders
+
+
+class OptimizerRace(Playground):
+    """A live race of optimizers on a two-dimensional loss surface; make one with `race`.
+
+    Attributes:
+        setting: the present setting as a line of text, which `race(setting=…)` restores.
+    """
+
+    width, height = 9.0, 3.4
+    pointer = True
+
+    def __init__(
+        self, own: Mapping[str, Any] | None = None, setting: str | None = None, **values: Any
+    ) -> None:
+        self._own = check_own(own)
+        self._stopped: dict[str, str] = {}  # own rules that never ended, and are not called again
+        self.known_optimizers = [*OPTIMIZERS, *self._own]
+        if setting is not None:
+            values = read_setting(setting, self.known_optimizers) | values
+        values = self._canonical(values)
+        self._surface = get_surface(values.get("surface", "ravine"))
+        self._moving_ends = self._dragging = False
+        self._panel = self._play = None
+        self._view = RacePicture(self._surface.name, list(self._own))
+        super().__init__(**values)
+
+    # -- what it is made of --------------------------------------------------------------
+
+    def controls(self) -> Iterable[Control]:
+        start = ("SGD", "Momentum", "RMSProp", "Adam", *self._own)
+        return [
+            Choice("surface", self._surface.name, label="Surface", options=tuple(SURFACES),
+                   width="172px"),
+            Checks("optimizers", start, label="", options=tuple(self.known_optimizers)),
+            Slider("lr", 0.1, label="Learning rate", low=1e-4, high=10.0, log=True, readout=".3g",
+                   width="226px", tip="the same for all; each slider step is about 12 %"),
+            Slider("momentum", 0.9, label="β (Adam: β₁)", low=0.0, high=0.99, step=0.01,
+                   width="218px",
+                   tip="memory of the slope: momentum of Momentum and Nesterov, β₁ of Adam, AdamW"),
+            Notches("beta2", 0.99, label="β₂ (RMSProp: α)", options=BETA2, width="226px",
+                    tip="memory of the squared slope: alpha of RMSProp, β₂ of Adam and AdamW"),
+            Notches("batch_size", "full", label="Batch size", options=BATCH_SIZES, width="196px",
+                    tip="a smaller batch gives noisier slopes: σ/√(batch size); full: no noise"),
+            Slider("steps", MAX_STEPS, label="Steps", low=0, high=MAX_STEPS, width="190px"),
+            *start_sliders(self._surface),
+        ]
+
+    def compute(self, **values: Any) -> Race:
+        result = run_race(**values, own=self._own, stopped=self._stopped)
+        self._stopped |= {racer.name: racer.error for racer in result.racers if racer.timed_out}
+        return result
+
+    def draw(self, fig: Any) -> Iterable[Any]:
+        return self._view.draw(fig)
+
+    def update(self, result: Race) -> None:
+        if self._view.show(result):
+            self.invalidate()
+
+    def summary(self, result: Race) -> str:
+        return summarise(result)
+
+    # -- values --------------------------------------------------------------------------
+
+    @property
+    def setting(self) -> str:
+        """The setting as a line of text; `race(setting=…)` restores it."""
+        return write_setting(self.values)
+
+    def as_pytorch(self) -> str:
+        """The present setting as a PyTorch program that walks the same paths."""
+        return write_pytorch(self.values, list(self._own))
+
+    def set(self, **values: Any) -> None:
+        values = self._canonical(values)
+        surface = get_surface(values.get("surface", self._surface.name))
+        if surface is not self._surface:
+            sliders = {slider.name: slider for slider in start_sliders(surface)}
+            values = {name: slider.default for name, slider in sliders.items()} | values
+            specs = self._specs | sliders
+            for name, value in values.items():
+                if name in specs:
+                    specs[name].check(value)
+            self._surface, self._specs = surface, specs
+            self._move_ends(sliders)
+        super().set(**values)
+
+    def _canonical(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Names as we write them, whatever their capitals; unknown ones are refused."""
+        values = dict(values)
+        if "surface" in values:
+            values["surface"] = get_surface(values["surface"]).name
+        if "optimizers" in values:
+            names = values["optimizers"]
+            names = (names,) if isinstance(names, str) else tuple(names)
+            table = {name: name for name in self.known_optimizers}
+            values["optimizers"] = tuple(look_up("optimizer", name, table) for name in names)
+        return values
+
+    def _move_ends(self, sliders: dict[str, Slider]) -> None:
+        """Give the start sliders the edges of the new map."""
+        self._moving_ends = True  # what the widgets do to their values meanwhile is not meant
+        try:
+            for name, slider in sliders.items():
+                if name in self._bound:
+                    widget = self._bound[name].widget
+                    widget.min, widget.max, widget.step = slider.low, slider.high, slider.step
+                    widget.value = slider.default
+        finally:
+            self._moving_ends = False
+
+    def _on_control(self, name: str, value: Any) -> None:
+        if self._moving_ends and name.startswith("start_"):
+            return
+        if name == "surface":
+            self.set(surface=value)
+            return
+        if name == "lr":
+            value = float(f"{value:.3g}")  # what the slider says is what is used
+        super()._on_control(name, value)
+
+    def changed(self) -> None:
+        super().changed()
+        if self._panel is not None:
+            self._panel.refresh()
+
+    # -- pointer and keys ----------------------------------------------------------------
+
+    def on_pointer(self, events: list[tuple[str, float, float]]) -> None:
+        left, bottom, width, height = MAP
+        target = None
+        for kind, x, y in events:
+            u, v = (x - left) / width, (y - bottom) / height
+            if kind == "down":
+                self._dragging = 0 <= u <= 1 and 0 <= v <= 1
+            if self._dragging:
+                target = (u, v)
+            if kind == "up":
+                self._dragging = False
+        if target is not None:
+            (x0, x1), (y0, y1) = self._surface.xlim, self._surface.ylim
+            self._start_at(x0 + target[0] * (x1 - x0), y0 + target[1] * (y1 - y0))
+
+    def on_key(self, key: str, shift: bool) -> None:
+        toward = {
+            "ArrowLeft": (-1, 0),
+            "ArrowRight": (1, 0),
+            "ArrowDown": (0, -1),
+            "ArrowUp": (0, 1),
+        }
+        if key not in toward:
+            return
+        values, part = self.values, 0.1 if shift else 0.02
+        dx, dy = toward[key]
+        (x0, x1), (y0, y1) = self._surface.xlim, self._surface.ylim
+        self._start_at(
+            values["start_x"] + dx * part * (x1 - x0), values["start_y"] + dy * part * (y1 - y0)
+        )
+
+    def _start_at(self, x: float, y: float) -> None:
+        """Move the start there, to two decimals and within the map."""
+        (x0, x1), (y0, y1) = self._surface.xlim, self._surface.ylim
+        self.set(
+            start_x=min(max(round(x, 2), x0), x1) + 0.0, start_y=min(max(round(y, 2), y0), y1) + 0.0
+        )
+
+    # -- widgets -------------------------------------------------------------------------
+
+    @property
+    def widget(self) -> Any:
+        fresh = self._root is None
+        root = super().widget
+        if fresh:
+            root.children = [*root.children, self._panel.box]
+        return root
+
+    def layout(self, rows: dict[str, Any]) -> list[Any]:
+        import ipywidgets as widgets
+
+        from course_utils.playgrounds.race_panel import PlayBar, SettingPanel
+
+        self._panel = SettingPanel(self)
+        self._play = PlayBar(self, rows["steps"])
+
+        def row(*parts: Any) -> Any:
+            line = widgets.Layout(
+                width="900px", max_width="100%", flex_flow="row wrap", align_items="center"
+            )
+            return widgets.HBox(parts, layout=line)
+
+        return [
+            row(rows["surface"], rows["optimizers"]),
+            row(rows["lr"], rows["momentum"], rows["beta2"], rows["batch_size"]),
+            row(
+                *self._play.widgets,
+                *(rows[name] for name in ("steps", "start_x", "start_y")),
+                self.reset_button(),
+                self._panel.switch,
+            ),
+        ]
+
+
+def check_own(own: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The learner's rules by name, or a ValueError that says what is wrong with a name."""
+    if own is None:
+        return {}
+    if not isinstance(own, Mapping):
+        raise ValueError(f'own={own!r}: give a name to each rule, as in own={{"mine": MyRule}}')
+    taken = {name.casefold() for name in [*OPTIMIZERS, "none"]}
+    for name in own:
+        if not isinstance(name, str) or not name.strip() or name != name.strip():
+            raise ValueError(f"the name of an own rule must be a word, got {name!r}")
+        if name.casefold() in taken:
+            raise ValueError(f"the name {name!r} is taken; choose another for your own rule")
+        if len(name) > LONGEST_NAME or set(name) & set(";+=,$\n"):
+            raise ValueError(
+                f"the name {name!r} of an own rule must have at most {LONGEST_NAME} characters, "
+                "and none of ; + = , $"
+            )
+        taken.add(name.casefold())
+    return dict(own)
+
+
+def race(
+    own: Mapping[str, Any] | None = None, *, setting: str | None = None, **values: Any
+) -> OptimizerRace:
+    """A live race of optimizers on a loss surface. Leave it as the last line of a cell to see it.
+
+    Args:
+        own: your own update rules by name, as in ``own={"mine": MyRule}``. A rule is a class with
+            ``update(w, grad) -> new_w`` on arrays of shape (2,), whose constructor may take
+            ``lr``, or a function ``rule(w, grad, state) -> new_w``; ``state`` is a dict that lives
+            through one run and holds "lr". A rule that fails is shown with its error.
+        setting: a line that `OptimizerRace.setting` has given.
+        **values: where the controls start: surface, optimizers (a list of names), lr, momentum
+            (β, and β₁ of Adam), beta2 (and alpha of RMSProp), batch_size (1, 2, 4 … 256 or
+            "full"), start_x, start_y, steps. They win over `setting`.
+
+    Raises:
+        ValueError: for an unknown name or a value out of range, with what is allowed.
+    """
+    return OptimizerRace(own, setting, **values)
+
+

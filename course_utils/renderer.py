@@ -1,0 +1,86 @@
+"""The one thread that draws every playground: the newest request wins, the others are skipped."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .live import Playground
+
+REST_AFTER = 0.15  # seconds without a change until the lossless frame is sent
+MAX_IN_FLIGHT = 2  # frames sent and not yet painted, so that a slow network never queues old ones
+SWITCH_EVERY = 0.0005  # seconds between two threads' turns while playgrounds are live
+LOST_AFTER = 2.0  # seconds after which an unanswered frame no longer counts
+
+
+class Renderer:
+    """The one thread that draws: newest request of each playground, oldest playground first."""
+
+    def __init__(self) -> None:
+        self._wake = threading.Condition()
+        self._moving: dict[Playground, None] = {}
+        self._resting: dict[Playground, float] = {}
+        self._thread: threading.Thread | None = None
+
+    def request(self, playground: Playground, *, rest: bool = False) -> None:
+        """Draw `playground` soon: a moving frame, or with `rest=True` just the lossless one."""
+        with self._wake:
+            if rest:
+                self._resting[playground] = 0.0
+            else:
+                self._moving[playground] = None
+            if self._thread is None:
+                # Python hands the interpreter over every 5 ms; a picture is computed in less.
+                sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_EVERY))
+                self._thread = threading.Thread(
+                    target=self._run, name="course-renderer", daemon=True
+                )
+                self._thread.start()
+            self._wake.notify()
+
+    def wake(self) -> None:
+        """The browser has painted a frame: there may be room for the next one."""
+        with self._wake:
+            self._wake.notify()
+
+    def forget(self, playground: Playground) -> None:
+        with self._wake:
+            self._moving.pop(playground, None)
+            self._resting.pop(playground, None)
+
+    def _next(self) -> tuple[Playground, bool]:
+        with self._wake:
+            while True:
+                now = time.monotonic()
+                for playground in self._moving:
+                    if playground.can_send():
+                        del self._moving[playground]
+                        self._resting[playground] = now + REST_AFTER
+                        return playground, True
+                for playground, due in self._resting.items():
+                    if due <= now and playground not in self._moving and playground.can_send():
+                        del self._resting[playground]
+                        return playground, False
+                dues = [due for due in self._resting.values() if due > now]
+                waits = [due - now for due in dues]
+                if self._moving or len(dues) < len(self._resting):
+                    waits.append(LOST_AFTER / 4)
+                self._wake.wait(min(waits, default=None))
+
+    def _run(self) -> None:
+        while True:
+            playground, moving = self._next()
+            try:
+                playground.render(moving=moving)
+            except Exception as error:  # a bug in drawing must not end the thread
+                if not playground._closed:
+                    traceback.print_exc()
+                    playground.show_error(error)
+            del playground
+
+
+RENDERER = Renderer()

@@ -1,0 +1,146 @@
+"""A playground as its user sees it: knobs, boxes, buttons, the picture and its text."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from tests.browser.lab import LabPage
+
+SETTLE_MS = 20_000
+# The picture shows the values that the kernel has; `want` is their JSON.
+SHOWS = """([index, want, format]) => {
+  const root = document.querySelectorAll('.course-playground')[index];
+  const canvas = root?.querySelector('.course-live canvas');
+  if (!canvas?.dataset.values) return false;
+  const shown = JSON.parse(canvas.dataset.values), wanted = JSON.parse(want);
+  return Object.keys(wanted).every((k) => JSON.stringify(shown[k]) === JSON.stringify(wanted[k]))
+    && (!format || canvas.dataset.format === format);
+}"""
+# How often the picture was repainted, and whether a frame was ever older than the one before.
+COUNT_PAINTS = """(canvas) => {
+  const seen = (canvas.coursePaints = {count: 0, older: 0, last: -1});
+  new MutationObserver(() => {
+    const now = Number(canvas.dataset.frame);
+    seen.count += 1;
+    seen.older += now < seen.last ? 1 : 0;
+    seen.last = now;
+  }).observe(canvas, {attributes: true, attributeFilter: ['data-frame']});
+}"""
+
+
+class Live:
+    """The playground at `index` (in the order of the page)."""
+
+    def __init__(self, lab: LabPage, index: int):
+        self.lab, self.page, self.index = lab, lab.page, index
+        self.root = self.page.locator(".course-playground").nth(index)
+        self.canvas = self.root.locator(".course-live canvas")
+        self.root.scroll_into_view_if_needed()
+        self.page.wait_for_function(
+            "(i) => document.querySelectorAll('.course-playground')[i]"
+            "?.querySelector('.course-live canvas')?.dataset.format === 'png'",
+            arg=index,
+        )
+        self.canvas.evaluate(COUNT_PAINTS)
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def ask(self, expression: str) -> Any:
+        """`expression` of the playground `p` in the kernel, through JSON."""
+        code = (
+            "import json; from course_utils.rerun import playgrounds as _all\n"
+            f"print(json.dumps((lambda p: {expression})(_all()[{self.index}]), default=str))"
+        )
+        return json.loads(self.lab.kernel(code))
+
+    def values(self) -> dict[str, Any]:
+        return self.ask("p.values")
+
+    def summary(self) -> str:
+        return self.root.locator(".course-live-summary").inner_text()
+
+    def error(self) -> str:
+        box = self.root.locator(".course-live-error").first
+        return box.inner_text() if box.is_visible() else ""
+
+    def paints(self) -> dict[str, int]:
+        return self.canvas.evaluate("(canvas) => canvas.coursePaints")
+
+    # -- doing -------------------------------------------------------------------------------------
+
+    def settle(self, *, at_rest: bool = False) -> dict[str, Any]:
+        """Wait until the picture shows the kernel's values; they are returned."""
+        values = self.values()
+        wanted = [self.index, json.dumps(values), "png" if at_rest else ""]
+        self.page.wait_for_function(SHOWS, arg=wanted, timeout=SETTLE_MS)
+        return values
+
+    def follow(self, before: dict[str, Any], *, changes: bool = True) -> dict[str, Any]:
+        """Wait until the kernel's values differ from `before`, and the picture shows them."""
+        deadline = time.monotonic() + SETTLE_MS / 1000
+        while changes and self.values() == before:
+            assert time.monotonic() < deadline, f"no value changed: {before}"
+        return self.settle()
+
+    def press(self, knob: Any, key: str) -> dict[str, Any]:
+        """`key` on a slider, followed to the picture."""
+        knob.focus()
+        before, at = self.values(), knob.get_attribute("aria-valuenow")
+        knob.press(key)
+        return self.follow(before, changes=knob.get_attribute("aria-valuenow") != at)
+
+    def click(self, box: Any) -> dict[str, Any]:
+        """A click on a check box, followed to the picture."""
+        before = self.values()
+        box.click()
+        return self.follow(before)
+
+    def choose(self, choice: Any, label: str) -> dict[str, Any]:
+        """An option of a drop-down list, followed to the picture."""
+        before, at = self.values(), choice.evaluate("(s) => s.selectedOptions[0].label")
+        choice.select_option(label=label)
+        return self.follow(before, changes=label != at)
+
+    def knobs(self) -> list[Any]:
+        return [knob for knob in self.root.locator(".noUi-handle").all() if knob.is_visible()]
+
+    def boxes(self) -> list[Any]:
+        return [box for box in self.root.locator("input[type=checkbox]").all() if box.is_visible()]
+
+    def choices(self) -> list[Any]:
+        return [choice for choice in self.root.locator("select").all() if choice.is_visible()]
+
+    def button(self, text: str) -> Any:
+        return self.root.get_by_role("button", name=text, exact=True)
+
+    def drag(self, points: list[tuple[float, float]]) -> None:
+        """Press at the first of `points` (fractions from the bottom left), move, release."""
+        box = self.canvas.bounding_box()
+        at = [(box["x"] + x * box["width"], box["y"] + (1 - y) * box["height"]) for x, y in points]
+        self.page.mouse.move(*at[0])
+        self.page.mouse.down()
+        for x, y in at[1:]:
+            self.page.mouse.move(x, y, steps=4)
+        self.page.mouse.up()
+
+
+def move_everything(live: Live) -> None:
+    """Sliders to both ends, boxes there and back, every choice once; the picture follows."""
+    for knob in live.knobs():
+        for key in ("End", "Home"):
+            live.press(knob, key)
+            assert live.error() == ""
+            assert live.summary()
+    for box in live.boxes():
+        for _ in range(2):
+            live.click(box)
+            assert live.error() == ""
+    for choice in live.choices():
+        options = choice.locator("option").all_inner_texts()
+        for option in [*options[::-1], options[0]]:
+            live.choose(choice, option)
+            assert live.error() == ""
+    paints = live.paints()
+    assert paints["count"] > 0 and paints["older"] == 0
