@@ -70,10 +70,11 @@ def measure_flood(page: LabPage, floor: float) -> dict[str, float | bool]:
 
 
 def measure_training(page: LabPage, idle: float) -> dict[str, float]:
+    label = page.page.get_attribute(TRAINING[1], "aria-label")
     page.kernel("training.restart()")
-    canvas = TRAINING[1]
     page.page.wait_for_function(
-        f"() => document.querySelector('{canvas}').getAttribute('aria-label').includes('running')"
+        "([canvas, label]) => document.querySelector(canvas).getAttribute('aria-label') !== label",
+        arg=[TRAINING[1], label],
     )
     first, busy = [], []
     for _ in range(ROUNDS):

@@ -3,6 +3,7 @@
 ``signal.alarm`` works on the main thread of a Unix process only. JupyterLab runs slider callbacks
 on a second thread, and Windows has no ``alarm``. Here a small watchdog thread asks the interpreter
 to raise an exception inside the thread that entered the block (``PyThreadState_SetAsyncExc``).
+An import is never cut short; the clock starts again after it.
 
 What it cannot do: stop a single call into compiled code (``time.sleep``, one huge matrix product).
 The exception then arrives when that call returns.
@@ -20,6 +21,7 @@ from types import FrameType, TracebackType
 __all__ = ["TimeLimitExceeded", "time_limit"]
 
 _REPEAT_EVERY = 0.05  # seconds between two attempts, for code that swallows the first one
+_IMPORTING = "<frozen importlib"
 
 
 class TimeLimitExceeded(TimeoutError):
@@ -61,23 +63,13 @@ class time_limit:
         if not (isinstance(seconds, int | float) and math.isfinite(seconds) and seconds > 0):
             raise ValueError(f"seconds is {seconds!r}; allowed is a finite number above 0")
         self.seconds = float(seconds)
-        self._lock = threading.Lock()
-        self._entered = False
+        self._watchdog: _Watchdog | None = None
 
     def __enter__(self) -> time_limit:
-        if self._entered:
+        if self._watchdog is not None:
             raise RuntimeError("a time_limit is used once: write a new time_limit(...)")
-        self._entered = True
-        # A class of its own tells this block's exception from that of an enclosing time_limit.
-        self._signal = type("OutOfTime", (OutOfTime,), {})
-        self._thread_id = threading.get_ident()
-        self._over = threading.Event()
-        self._fired = False
-        self._deadline = time.monotonic() + self.seconds
-        watchdog = threading.Thread(
-            target=self._watch, args=(_calling_frame(),), name="time_limit", daemon=True
-        )
-        watchdog.start()
+        self._watchdog = _Watchdog(_calling_frame(), self.seconds)
+        self._watchdog.start()
         return self
 
     def __exit__(
@@ -86,35 +78,72 @@ class time_limit:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
+        watchdog = self._watchdog
         while True:
             try:
-                with self._lock:  # from here on the watchdog raises nothing more ...
-                    self._over.set()
-                    _raise_in_thread(self._thread_id, None)  # ... and nothing is left pending
+                watchdog.stop()
                 break
-            except self._signal:  # it arrived while we were putting things away
+            except watchdog.signal:  # it arrived while we were putting things away
                 continue
-        if not self._fired:
+        if not watchdog.has_fired:
             return False
-        own = exc_type is self._signal
+        own = exc_type is watchdog.signal
         if exc is not None and not own and not isinstance(exc, Exception):
             return False  # KeyboardInterrupt, or the end of an enclosing time_limit
         raise TimeLimitExceeded(self.seconds) from (None if own else exc)
 
-    def _watch(self, block: FrameType) -> None:
-        wait = self._deadline - time.monotonic()
-        while not self._over.wait(wait):
+    def __del__(self) -> None:
+        # Should the signal arrive at the very first instruction of __exit__, that never ran.
+        if getattr(self, "_watchdog", None) is not None:
+            self._watchdog.over.set()
+
+
+class _Watchdog(threading.Thread):
+    """Raises `signal` in the thread that made it once the time is up, again and again."""
+
+    def __init__(self, block: FrameType, seconds: float) -> None:
+        super().__init__(name="time_limit", daemon=True)
+        # A class of its own tells this block's exception from that of an enclosing time_limit.
+        self.signal = type("OutOfTime", (OutOfTime,), {})
+        self.over = threading.Event()
+        self.has_fired = False
+        self._block = block
+        self._watched = threading.get_ident()
+        self._lock = threading.Lock()
+        self._seconds = seconds
+
+    def stop(self) -> None:
+        """Called by the watched thread: from here on nothing is raised, nothing left pending."""
+        with self._lock:
+            self.over.set()
+            _raise_in_thread(self._watched, None)
+
+    def run(self) -> None:
+        """Wait, then interrupt until somebody calls `stop`."""
+        deadline = time.monotonic() + self._seconds
+        wait = self._seconds
+        while not self.over.wait(wait):
             wait = _REPEAT_EVERY
             with self._lock:
-                stack = _stack(self._thread_id)
-                if self._over.is_set() or block not in stack:
+                stack = _stack(self._watched)
+                if self.over.is_set() or self._block not in stack:
                     return  # never interrupt anybody else's code
+                inside = stack[: stack.index(self._block)]
+                # A module that is stopped half-way through its import stays broken. PyTorch
+                # imports more of itself on first use, which may take longer than the limit.
+                if any(frame.f_code.co_filename.startswith(_IMPORTING) for frame in inside):
+                    deadline = time.monotonic() + self._seconds
+                    continue
+                left = deadline - time.monotonic()
+                if left > 0:
+                    wait = left
+                    continue
                 # While we hold the interpreter, that thread waits at a point where it takes up
                 # exceptions. Where this is our own `__exit__`, the block has just ended.
                 if stack[0].f_code is time_limit.__exit__.__code__:
                     continue
-                self._fired = True
-                _raise_in_thread(self._thread_id, self._signal)
+                self.has_fired = True
+                _raise_in_thread(self._watched, self.signal)
 
 
 def _calling_frame() -> FrameType:

@@ -19,7 +19,7 @@ import numpy as np
 from course_utils.limits import OutOfTime, TimeLimitExceeded, time_limit
 from course_utils.printing import rounded
 
-SECONDS = 5.0  # how long one call of the learner's code may take
+SECONDS = 10.0  # how long one call of the learner's code may take, on a busy machine too
 _LIBRARIES = {"torch", "numpy", "torchvision", "course_utils", "contextlib", "functools"}
 # Generous: an answer in float32 is right. Typical mistakes are off by far more.
 _TOLERANCE = {"float16": 2e-2, "bfloat16": 5e-2}
@@ -74,9 +74,7 @@ def need_class(answer: Any, name: str, method: str) -> None:
         raise NotYet(f"Your class has no method `{method}`.")
 
 
-def attempt(
-    function: Callable[..., Any], /, *args: Any, call: str, seconds: float = SECONDS
-) -> Any:
+def attempt(function: Callable[..., Any], /, *args: Any, call: str) -> Any:
     """Call ``function(*args)`` and return what it gives; ``call`` describes the call in messages.
 
     NumPy arrays among ``args`` (also inside lists) are tried as they are; where that fails and
@@ -84,10 +82,10 @@ def attempt(
 
     Raises:
         NotAttempted: the learner's code raised NotImplementedError, as stubs do.
-        NotYet: it raised anything else, or ran longer than ``seconds``.
+        NotYet: it raised anything else, or ran longer than `SECONDS`.
     """
     try:
-        return _call(function, args, call, seconds)
+        return _call(function, args, call)
     except NotYet as first:
         as_tensors = [_tensors(arg) for arg in args]
         if all(a is b for a, b in zip(args, as_tensors, strict=True)):
@@ -95,20 +93,20 @@ def attempt(
         if isinstance(first.__cause__, TimeLimitExceeded):
             raise
         try:
-            return _call(function, as_tensors, call, seconds)
+            return _call(function, as_tensors, call)
         except NotYet:
             raise first from first.__cause__
 
 
-def _call(function: Callable[..., Any], args: Sequence[Any], call: str, seconds: float) -> Any:
+def _call(function: Callable[..., Any], args: Sequence[Any], call: str) -> Any:
     try:
-        with time_limit(seconds), np.errstate(all="ignore"):
+        with time_limit(SECONDS), np.errstate(all="ignore"):
             return function(*args)
     except (NotYet, NotAttempted, KeyboardInterrupt):
         raise
     except (TimeLimitExceeded, OutOfTime) as error:
         raise NotYet(
-            f"{call} was still running after {seconds:g} s and was stopped. "
+            f"{call} was still running after {SECONDS:g} s and was stopped. "
             "Is there a loop that never ends?"
         ) from error
     except NotImplementedError as error:

@@ -13,7 +13,7 @@ def command_line(python: str, extra: list[str]) -> list[str]:
     """Arguments that start JupyterLab on this machine only, quietly and without the network.
 
     JupyterLab itself takes the next free port from 8888 on and prints the address with its token.
-    ``extra`` comes last and wins: ``--no-browser``, ``--port``, ``--ServerApp.log_level=INFO``.
+    ``extra`` comes last and wins: ``--no-browser``, ``--port``, ``--debug``.
     """
     arguments = [
         python,
@@ -22,7 +22,7 @@ def command_line(python: str, extra: list[str]) -> list[str]:
         f"--ServerApp.root_dir={ROOT}",
         "--ServerApp.ip=127.0.0.1",
         f"--LabApp.default_url=/lab/tree/{START}",
-        "--ServerApp.log_level=WARN",
+        "--Application.log_level=ERROR",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.news_url=None",
         "--LabApp.extension_manager=readonly",

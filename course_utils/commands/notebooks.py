@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -106,7 +107,7 @@ def execute(notebook: form.Notebook, folder: Path) -> form.Notebook:
     client.on_cell_start = remember
     client.on_cell_executed = stop_at_error
     try:
-        client.execute()
+        client.execute(stderr=subprocess.DEVNULL)  # the kernel's own log, not the cells'
     except CellTimeoutError as error:
         raise ChapterFailed(f"{running[0]}: no end after {CELL_TIMEOUT} s") from error
     except DeadKernelError as error:

@@ -169,7 +169,7 @@ class MyRMSProp:
                     ("        self.s = 0.0\n", ""),
                     ("    def __init__", "    s = 0.0\n\n    def __init__"),
                 ).replace("self.s", "MyRMSProp.s"),
-                "shared between two RMSProp objects",
+                "shared between two MyRMSProp objects",
             ),
             (variant(_RMSPROP, ("self.s**0.5", "self.s")), "root is missing"),
         ),

@@ -26,7 +26,6 @@ FLAT_MISTAKES = {
     "no + 1": "A kernel of side k fits at size + 2·padding − k + 1 places; the + 1 is missing.",
     "no pooling": "The 2×2 pooling after each convolution halves the side, rounded down.",
     "no rounding": "Pooling rounds down: a row or column left over is dropped. Use //.",
-    "rounding at the end": "Pooling rounds down in every block, not once at the end.",
     "side": "The image has two sides: size · size pixels per channel.",
     "no channels": "Each pixel has as many features as the last convolution has channels.",
     "all channels": "Only the channels of the last block are left at the end.",
@@ -41,10 +40,8 @@ def flat_features(size: int, blocks: Sequence[tuple[int, int, int]], mistake: st
         both = {"no padding": 0, "padding once": 1}.get(mistake, 2)
         side = side + both * padding - kernel_size + (mistake != "no + 1")
         if mistake != "no pooling":
-            side = side / 2 if mistake in ("no rounding", "rounding at the end") else side // 2
+            side = side / 2 if mistake == "no rounding" else side // 2
         channels = channels * out_channels if mistake == "all channels" else out_channels
-    if mistake == "rounding at the end":
-        side = side // 1
     return {"side": channels * side, "no channels": side * side}.get(mistake, channels * side**2)
 
 
@@ -140,7 +137,10 @@ def _layers_b(model: nn.Module, in_channels: int) -> list[list[torch.Tensor]]:
 
 def check_model_b(answer: Any) -> str:
     """Exercise 12.model_b."""
-    need_function(answer, "my_model_b(in_channels)")
+    if isinstance(answer, nn.Module):
+        raise NotYet("This is a model; pass the function that builds it: `my_model_b`.")
+    if not (isinstance(answer, type) and issubclass(answer, nn.Module)):  # a class builds one too
+        need_function(answer, "my_model_b(in_channels)")
     for in_channels in (1, 3):
         call = f"`my_model_b({in_channels})`"
         built = attempt(answer, in_channels, call=call)

@@ -34,6 +34,23 @@ class Notches(Choice):
         )
 
 
+def settled(values: Mapping[str, Any], specs: Mapping[str, Control]) -> dict[str, Any]:
+    """`values`, checked, as their sliders can say them: lr in three digits, others in whole steps.
+
+    The page rounds in the same way, so nothing changes when a race is displayed.
+    """
+    result = dict(values)
+    for name in result.keys() & specs.keys():
+        spec = specs[name]
+        value = result[name] = spec.check(result[name])
+        if name == "lr":
+            result[name] = float(f"{value:.3g}")
+        elif name in ("momentum", "start_x", "start_y"):
+            steps = round((value - spec.low) / spec.step)
+            result[name] = min(round(spec.low + steps * spec.step, 2), spec.high) + 0.0
+    return result
+
+
 def start_sliders(surface: Surface) -> list[Slider]:
     """Sliders of the start point; their ends are the edges of the map."""
     sliders = []
@@ -43,7 +60,7 @@ def start_sliders(surface: Surface) -> list[Slider]:
         sliders.append(
             Slider(
                 f"start_{axis}", default, label=f"Start {axis}", low=low, high=high,
-                step=0.01 if high - low <= 5 else 0.05, width="172px",
+                step=0.01 if high - low <= 5 else 0.05, width="158px",
                 tip="you can also drag the start on the map, or press the arrow keys on it",
             )
         )
@@ -73,7 +90,7 @@ class OptimizerRace(Playground):
         self._moving_ends = self._dragging = False
         self._panel = self._play = None
         self._view = RacePicture(self._surface.name, list(self._own))
-        super().__init__(**values)
+        super().__init__(**settled(values, {spec.name: spec for spec in self.controls()}))
 
     # -- what it is made of --------------------------------------------------------------
 
@@ -82,17 +99,16 @@ class OptimizerRace(Playground):
         return [
             Choice("surface", self._surface.name, label="Surface", options=tuple(SURFACES),
                    width="172px"),
-            Checks("optimizers", start, label="", options=tuple(self.known_optimizers)),
+            Checks("optimizers", start, label=" ", options=tuple(self.known_optimizers)),
             Slider("lr", 0.1, label="Learning rate", low=1e-4, high=10.0, log=True, readout=".3g",
-                   width="226px", tip="the same for all; each slider step is about 12 %"),
-            Slider("momentum", 0.9, label="β (Adam: β₁)", low=0.0, high=0.99, step=0.01,
-                   width="218px",
+                   width="250px", tip="the same for all; one step of the slider is about 12 %"),
+            Slider("momentum", 0.9, label="β, β₁", low=0.0, high=0.99, step=0.01, width="204px",
                    tip="memory of the slope: momentum of Momentum and Nesterov, β₁ of Adam, AdamW"),
-            Notches("beta2", 0.99, label="β₂ (RMSProp: α)", options=BETA2, width="226px",
-                    tip="memory of the squared slope: alpha of RMSProp, β₂ of Adam and AdamW"),
-            Notches("batch_size", "full", label="Batch size", options=BATCH_SIZES, width="196px",
+            Notches("beta2", 0.99, label="β₂, α", options=BETA2, width="204px",
+                    tip="memory of the squared slope: α of RMSProp, β₂ of Adam and AdamW"),
+            Notches("batch_size", "full", label="Batch size", options=BATCH_SIZES, width="208px",
                     tip="a smaller batch gives noisier slopes: σ/√(batch size); full: no noise"),
-            Slider("steps", MAX_STEPS, label="Steps", low=0, high=MAX_STEPS, width="190px"),
+            Slider("steps", MAX_STEPS, label="Steps", low=0, high=MAX_STEPS, width="176px"),
             *start_sliders(self._surface),
         ]
 
@@ -125,13 +141,13 @@ class OptimizerRace(Playground):
     def set(self, **values: Any) -> None:
         values = self._canonical(values)
         surface = get_surface(values.get("surface", self._surface.name))
+        specs = self._specs
         if surface is not self._surface:
             sliders = {slider.name: slider for slider in start_sliders(surface)}
             values = {name: slider.default for name, slider in sliders.items()} | values
-            specs = self._specs | sliders
-            for name, value in values.items():
-                if name in specs:
-                    specs[name].check(value)
+            specs = specs | sliders
+        values = settled(values, specs)
+        if surface is not self._surface:
             self._surface, self._specs = surface, specs
             self._move_ends(sliders)
         super().set(**values)
@@ -155,8 +171,9 @@ class OptimizerRace(Playground):
             for name, slider in sliders.items():
                 if name in self._bound:
                     widget = self._bound[name].widget
-                    widget.min, widget.max, widget.step = slider.low, slider.high, slider.step
-                    widget.value = slider.default
+                    with widget.hold_sync():  # in one message: the page keeps old values otherwise
+                        widget.min, widget.max, widget.step = slider.low, slider.high, slider.step
+                        widget.value = slider.default
         finally:
             self._moving_ends = False
 
@@ -166,9 +183,7 @@ class OptimizerRace(Playground):
         if name == "surface":
             self.set(surface=value)
             return
-        if name == "lr":
-            value = float(f"{value:.3g}")  # what the slider says is what is used
-        super()._on_control(name, value)
+        super()._on_control(name, settled({name: value}, self._specs)[name])
 
     def changed(self) -> None:
         super().changed()
@@ -209,11 +224,9 @@ class OptimizerRace(Playground):
         )
 
     def _start_at(self, x: float, y: float) -> None:
-        """Move the start there, to two decimals and within the map."""
+        """Move the start there, or to the edge of the map."""
         (x0, x1), (y0, y1) = self._surface.xlim, self._surface.ylim
-        self.set(
-            start_x=min(max(round(x, 2), x0), x1) + 0.0, start_y=min(max(round(y, 2), y0), y1) + 0.0
-        )
+        self.set(start_x=min(max(x, x0), x1), start_y=min(max(y, y0), y1))
 
     # -- widgets -------------------------------------------------------------------------
 

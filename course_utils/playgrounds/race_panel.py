@@ -25,11 +25,11 @@ class PlayBar:
         self.race, self.slider = race, slider
         self.play = widgets.Play(
             min=0, max=slider.value, value=slider.value, interval=SPEEDS["20 steps/s"],
-            show_repeat=False, layout=widgets.Layout(width="100px", margin="0 4px 0 0"),
+            show_repeat=False, layout=widgets.Layout(width="72px", margin="0 4px 0 0"),
         )
         self.speed = widgets.Dropdown(
             options=list(SPEEDS.items()), value=self.play.interval, tooltip="speed of the player",
-            layout=widgets.Layout(width="98px", margin="0 8px 0 0"),
+            layout=widgets.Layout(width="104px", margin="0 8px 0 0"),
         )
         self.play.observe(lambda change: race.set(steps=change["new"]), names="value")
         self.speed.observe(lambda c: setattr(self.play, "interval", c["new"]), names="value")
@@ -62,7 +62,7 @@ class SettingPanel:
         self.switch = widgets.ToggleButton(
             description="PyTorch",
             tooltip="show this setting as a PyTorch program, and as a line to copy",
-            layout=widgets.Layout(width="80px"),
+            layout=widgets.Layout(width="74px"),
         )
         self.text = widgets.Text(
             description="Setting", continuous_update=False,
@@ -98,8 +98,8 @@ class SettingPanel:
         code = html.escape(self.race.as_pytorch())
         self.program.value = (
             '<pre tabindex="0" aria-label="PyTorch program" style="margin: 4px 0; '
-            "padding: 6px 8px; max-height: 300px; overflow: auto; line-height: 1.3; font-size: 12px;"
-            ' border: 1px solid var(--jp-border-color2, #ccc)">' + code + "</pre>"
+            "padding: 6px 8px; max-height: 300px; overflow: auto; line-height: 1.3; font-size: 12px"
+            '; border: 1px solid var(--jp-border-color2, #ccc)">' + code + "</pre>"
         )
 
     def _pasted(self, text: str) -> None:

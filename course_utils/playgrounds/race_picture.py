@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from course_utils.names import look_up
 from course_utils.playgrounds.race_compute import Race, Racer, headline, noise_text
 from course_utils.plotting import BLACK, OPTIMIZER_STYLES, OWN_STYLE
 from course_utils.quick_text import QuickText
@@ -17,7 +16,7 @@ from course_utils.surfaces import Surface, get_surface
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MAP = (0.052, 0.145, 0.425, 0.755)  # left, bottom, width, height as fractions of the figure
+MAP = (0.06, 0.145, 0.415, 0.755)  # left, bottom, width, height as fractions of the figure
 CURVES = (0.566, 0.145, 0.31, 0.755)
 MAX_STEPS = 150
 LOWEST_LOSS = 1e-6  # what is smaller lies on the lower edge
@@ -80,11 +79,13 @@ class RacePicture:
         self.curves = fig.add_axes(CURVES)
         self.map.grid(False)
         self.map.set(xlabel="x", ylabel="y")
-        self.map.xaxis.labelpad = self.map.yaxis.labelpad = 0
+        self.ground_title = self.map.set_title("")
+        self.map.xaxis.labelpad = 0
+        self.map.yaxis.set_label_coords(-0.118, 0.5)  # in the same place for all widths of numbers
         self.map.spines[["top", "right"]].set_visible(True)
         self.curves.set(xlabel="step", ylabel="loss (log scale)", yscale="log", xlim=(0, MAX_STEPS))
         self.curves.xaxis.labelpad = 0
-        self.curves.yaxis.set_label_coords(-0.15, 0.5)
+        self.curves.yaxis.set_label_coords(-0.172, 0.5)
         self.curves.minorticks_off()
         self.curves.yaxis.set_major_formatter(loss_tick)
         self.show_ground(self.surface)
@@ -139,7 +140,7 @@ class RacePicture:
             artist.set_visible(True)
         self.surface = surface
         self.map.set(xlim=surface.xlim, ylim=surface.ylim)
-        self.map.set_title(look_up("surface", surface.name, TITLES))
+        self.ground_title.set_text(TITLES[surface.name])
         self.curves.set_ylim(LOWEST_LOSS, HIGHEST_LOSS[surface.name])
 
     def _build_ground(self, surface: Surface) -> list[Any]:

@@ -77,6 +77,13 @@ class Live:
         self.page.wait_for_function(SHOWS, arg=wanted, timeout=SETTLE_MS)
         return values
 
+    def still(self) -> dict[str, Any]:
+        """Wait until nothing moves by itself any more, and the picture shows it at rest."""
+        values = None
+        while values != (values := self.settle(at_rest=True)):
+            pass
+        return values
+
     def follow(self, before: dict[str, Any], *, changes: bool = True) -> dict[str, Any]:
         """Wait until the kernel's values differ from `before`, and the picture shows them."""
         deadline = time.monotonic() + SETTLE_MS / 1000

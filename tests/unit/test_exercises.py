@@ -1,4 +1,4 @@
-"""Every exercise: stub, typical wrong answers and solution through the checker; other right answers."""
+"""Every exercise: stub, wrong answers, solution and other right answers through the checker."""
 
 from __future__ import annotations
 
@@ -369,13 +369,13 @@ def predict_with_graph(model, image):
         ("09.ema", lambda values, beta: ema_with_a_matrix(values, beta)[-1], "not only the last"),
         ("09.rmsprop", CourseRMSProp(lr=0.1), "Pass the class itself"),
         ("09.rmsprop", InPlaceRMSProp, "in place"),
-        ("09.adam", CourseRMSProp, "no method `step`"),
+        ("09.adam", PerCoordinate, "no method `step`"),
         ("09.own_rule", lambda w, grad: w[:1], "shape (2,), got shape (1,)"),
         ("09.own_rule", lambda w, grad: w * np.nan, "NaN"),
         ("12.model_b", lambda n: NormalisingNet(nn.BatchNorm1d(100)), "no batch norm"),
         ("12.model_b", lambda n: NormalisingNet(nn.Dropout(0.5)), "no dropout"),
         ("12.model_b", PlainList, "plain Python list"),
-        ("12.model_b", nn.Sequential(), "raised"),
+        ("12.model_b", nn.Sequential(), "function that builds it"),
         ("12.predict", predict_with_graph, "inference_mode"),
         ("12.predict", lambda model, image: 3, "a pair"),
     ],

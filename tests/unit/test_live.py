@@ -13,8 +13,8 @@ from PIL import Image
 
 from course_utils.controls import Checks, Choice, Slider, Toggle
 from course_utils.live import Playground
-from course_utils.renderer import REST_AFTER
 from course_utils.picture import Picture, changed_pixels, encode
+from course_utils.renderer import REST_AFTER
 
 
 class Wave(Playground):

@@ -1,0 +1,182 @@
+"""The EMA explorer: what an exponentially weighted average remembers, and how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from course_utils.controls import Control, Slider, Toggle
+from course_utils.live import Playground
+from course_utils.paths import ema
+from course_utils.plotting import BLUE, GREY, RED
+from course_utils.printing import rounded
+from course_utils.quick_text import QuickText
+
+DAYS = 120
+DAYS_SHOWN = 40  # in the panel of the weights
+TOPS = (100.0, 40.0, 15.0, 6.0, 2.5)  # upper ends of the weights' axis, in percent
+
+
+def temperatures() -> np.ndarray:
+    """Daily temperatures from winter to summer in °C, float64, shape (120,): the same every time."""
+    day = np.arange(DAYS)
+    season = 13 - 9 * np.cos(np.pi * day / (DAYS - 1))
+    return season + 2.8 * np.random.default_rng(4).standard_normal(DAYS)
+
+
+@dataclass(frozen=True, eq=False)
+class Average:
+    """The series and its exponentially weighted average."""
+
+    beta: float
+    bias_correction: bool
+    series: np.ndarray
+    """°C, shape (T,)."""
+    averages: np.ndarray
+    """°C, shape (T,)."""
+    weights: np.ndarray
+    """Share of each day in the newest average, newest first, shape (T,)."""
+
+    @property
+    def window(self) -> float:
+        """The effective window in days, 1/(1 − β)."""
+        return 1 / (1 - self.beta)
+
+
+def average_series(beta: float, bias_correction: bool) -> Average:
+    """The average of `temperatures` for 0 ≤ beta < 1; see `course_utils.paths.ema`."""
+    series = temperatures()
+    averages = ema(series, beta, bias_correction)
+    weights = (1 - beta) * beta ** np.arange(DAYS)
+    if bias_correction:
+        weights = weights / (1 - beta**DAYS)
+    return Average(beta, bias_correction, series, averages, weights)
+
+
+class EmaExplorer(Playground):
+    """A noisy series, its exponentially weighted average, and the weights; see `ema_explorer`."""
+
+    width, height = 9.0, 3.4
+
+    def controls(self) -> Iterable[Control]:
+        return [
+            Slider("beta", 0.9, label="β", low=0.0, high=0.99, step=0.01, width="430px",
+                   tip="how much of the old average is kept each day"),
+            Toggle("bias_correction", False, label="bias correction", width="180px",
+                   tip="divide by the sum of the weights, 1 − βᵗ on day t"),
+        ]
+
+    def layout(self, rows: dict[str, Any]) -> list[Any]:
+        import ipywidgets as widgets
+
+        line = widgets.Layout(width="900px", max_width="100%", align_items="center")
+        return [widgets.HBox([*rows.values(), self.reset_button()], layout=line)]
+
+    def compute(self, *, beta: float, bias_correction: bool) -> Average:
+        return average_series(beta, bias_correction)
+
+    def draw(self, fig: Any) -> Iterable[Any]:
+        series = temperatures()
+        days = np.arange(1, DAYS + 1)
+        left = self.left = fig.add_axes((0.06, 0.145, 0.535, 0.745))
+        left.set(xlim=(0, DAYS + 1), ylim=(-3, 30), xlabel="day", ylabel="temperature (°C)")
+        left.plot(days, series, "o", ms=4, color=GREY, alpha=0.6, zorder=2)
+        left.text(20, 13.5, "measured", color=GREY, fontsize=10.5, ha="right")
+        self.band = left.axvspan(0, 1, color=BLUE, alpha=0.13, lw=0, zorder=1)
+        self.line = left.plot([], [], color=BLUE, zorder=3)[0]
+        self.end = left.plot([], [], "s", color=BLUE, ms=7, mec="white", zorder=4)[0]
+        self.plain = left.plot([], [], ":", color=RED, lw=2, zorder=2.5)[0]
+        self.plain_label = QuickText(left, left.transData, (8, -4), color=RED, va="top")
+        self.plain_label.set_text("without correction")
+        self.title = QuickText(left, fontsize=12, fontweight="bold")
+        self.title.set_position((0, 1.035))
+
+        right = self.right = fig.add_axes((0.68, 0.145, 0.305, 0.745))
+        right.set(xlim=(-0.8, DAYS_SHOWN), ylim=(0, TOPS[0]))
+        right.set(xlabel="days ago", ylabel="weight (%)", title="Its weights fade by β a day")
+        ago = np.arange(DAYS_SHOWN)
+        self.bars = right.bar(ago, np.ones(DAYS_SHOWN), width=0.72, color=BLUE, zorder=2)
+        self.mark = right.plot([], [], "--", color=RED, lw=1.6, zorder=3)[0]
+        halo = dict(boxstyle="square,pad=0.15", fc="white", ec="none", alpha=0.85)
+        self.mark_label = QuickText(right, zorder=4, color="#a84900", va="top", bbox=halo)
+        left.xaxis.labelpad = right.xaxis.labelpad = 0
+        self.top = TOPS[0]
+        return [
+            self.band, self.line, self.end, self.plain, self.plain_label, self.title,
+            *self.bars, self.mark, self.mark_label,
+        ]
+
+    def update(self, result: Average) -> None:
+        days = np.arange(1, DAYS + 1)
+        window = result.window
+        self.line.set_data(days, result.averages)
+        self.end.set_data([DAYS], [result.averages[-1]])
+        first = max(DAYS + 0.5 - window, 0)
+        self.band.set_bounds(first, -3, DAYS + 0.5 - first, 33)
+        self.title.set_text(f"β = {result.beta:.2f} averages about {days_text(window)}")
+        self._show_plain(result)
+
+        percent = 100 * result.weights
+        top = min(top for top in TOPS if top >= percent[0])
+        if top != self.top:  # in a few coarse steps: a new axis is a new background
+            self.top = top
+            self.right.set_ylim(0, top)
+            self.invalidate()
+        for bar, height in zip(self.bars, percent, strict=False):
+            bar.set_height(height)
+        shown = window <= DAYS_SHOWN
+        self.mark.set_data([window - 0.5] * 2, [0, 0.86 * top])
+        self.mark.set_visible(shown)
+        share = percent[: round(window)].sum()
+        words = f"1/(1 − β) = {days_text(window)}:\n{share:.0f} % of the weight"
+        self.mark_label.set_text(words if shown else f"{words} →")
+        # To the right of the mark while there is room, else at the right edge.
+        self.mark_label.set_position((min((window + 1.2) / (DAYS_SHOWN + 0.8), 0.44), 0.97))
+
+    def _show_plain(self, result: Average) -> None:
+        """What the correction has changed, where that can be seen."""
+        visible = result.bias_correction and result.beta > 0.3
+        self.plain.set_visible(visible)
+        self.plain_label.set_visible(visible)
+        if visible:
+            days = np.arange(1, DAYS + 1)
+            plain = result.averages * (1 - result.beta**days)
+            gap = np.abs(plain - result.averages) > 0.2
+            self.plain.set_data(days[gap], plain[gap])
+            spot = min(int(result.window), 40)
+            self.plain_label.set_position((days[spot], plain[spot]))
+
+    def summary(self, result: Average) -> str:
+        text = (
+            f"β = {result.beta:.2f} averages about {days_text(result.window)}: "
+            f"the newest day counts {rounded(100 * result.weights[0], 2):g} %, each older day "
+            f"{result.beta:.2f} times as much as the next. "
+            f"Day 1: measured {rounded(result.series[0], 2):g} °C, average "
+            f"{rounded(result.averages[0], 2):g} °C"
+        )
+        if result.bias_correction:
+            text += " with bias correction"
+        elif result.beta > 0:
+            text += ", since it starts from zero"
+        return f"{text}. Day {DAYS}: average {rounded(result.averages[-1], 2):g} °C."
+
+
+def days_text(days: float) -> str:
+    """ "1 day", "10 days", "1.4 days"."""
+    text = f"{rounded(days, 1):g}"
+    return f"{text} day" if text == "1" else f"{text} days"
+
+
+def ema_explorer(**values: Any) -> EmaExplorer:
+    """Explore the exponentially weighted average of a noisy series of 120 daily temperatures.
+
+    Args:
+        **values: where the controls start: beta (0 … 0.99), bias_correction (True or False).
+
+    Raises:
+        ValueError: for an unknown control or a value out of range.
+    """
+    return EmaExplorer(**values)
