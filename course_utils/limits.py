@@ -22,6 +22,8 @@ __all__ = ["TimeLimitExceeded", "time_limit"]
 
 _REPEAT_EVERY = 0.05  # seconds between two attempts, for code that swallows the first one
 _IMPORTING = "<frozen importlib"
+# (thread id, class): to be raised in that thread; None withdraws what is pending.
+_set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
 
 class TimeLimitExceeded(TimeoutError):
@@ -40,7 +42,9 @@ class TimeLimitExceeded(TimeoutError):
 class OutOfTime(BaseException):
     """What is raised inside the block. Not an ``Exception``: ``except Exception`` must not stop it.
 
-    Outside the block you see `TimeLimitExceeded`.
+    Outside the block you see `TimeLimitExceeded`. Only where the block ends by itself in the very
+    microsecond of its limit may this one come out instead: nothing can be caught between the last
+    instruction of a ``with`` block and the first of ``__exit__``.
     """
 
 
@@ -116,10 +120,12 @@ class _Watchdog(threading.Thread):
         """Called by the watched thread: from here on nothing is raised, nothing left pending."""
         with self._lock:
             self.over.set()
-            _raise_in_thread(self._watched, None)
+            _set_exception(ctypes.c_ulong(self._watched), None)
 
     def run(self) -> None:
         """Wait, then interrupt until somebody calls `stop`."""
+        exit_code, set_exception = time_limit.__exit__.__code__, _set_exception
+        thread_id, signal = ctypes.c_ulong(self._watched), ctypes.py_object(self.signal)
         deadline = time.monotonic() + self._seconds
         wait = self._seconds
         while not self.over.wait(wait):
@@ -139,11 +145,11 @@ class _Watchdog(threading.Thread):
                     wait = left
                     continue
                 # While we hold the interpreter, that thread waits at a point where it takes up
-                # exceptions. Where this is our own `__exit__`, the block has just ended.
-                if stack[0].f_code is time_limit.__exit__.__code__:
+                # exceptions. Where this is our own `__exit__`, the block has just ended. The two
+                # lines stand close together so that we do not lose hold in between.
+                if sys._current_frames()[self._watched].f_code is exit_code:
                     continue
-                self.has_fired = True
-                _raise_in_thread(self._watched, self.signal)
+                self.has_fired = set_exception(thread_id, signal) == 1
 
 
 def _calling_frame() -> FrameType:
@@ -162,10 +168,3 @@ def _stack(thread_id: int) -> list[FrameType]:
         frames.append(frame)
         frame = frame.f_back
     return frames
-
-
-def _raise_in_thread(thread_id: int, exception: type[BaseException] | None) -> None:
-    """Ask for ``exception`` to be raised in that thread; ``None`` withdraws what is pending."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread_id), ctypes.py_object(exception) if exception else None
-    )

@@ -32,12 +32,6 @@ LAB_EXTENSIONS = {
     "@jupyter-widgets/jupyterlab-manager": "jupyterlab_widgets",
     "anywidget": "anywidget",
 }
-MNIST_BYTES = {
-    "train-images-idx3-ubyte": 47_040_016,
-    "train-labels-idx1-ubyte": 60_008,
-    "t10k-images-idx3-ubyte": 7_840_016,
-    "t10k-labels-idx1-ubyte": 10_008,
-}
 
 
 @dataclass(frozen=True)
@@ -65,12 +59,8 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def python() -> Iterator[Finding]:
-    version = platform.python_version()
-    detail = f"{version} on {platform.system()} {platform.machine()}"
-    if sys.version_info >= (3, 11):
-        yield Finding(OK, "Python", detail)
-    else:
-        yield Finding(PROBLEM, "Python", f"{detail}: 3.11 or newer is needed", repair())
+    detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    yield Finding(OK, "Python", detail)
 
 
 def dependencies() -> list[tuple[str, str]]:
@@ -206,23 +196,31 @@ def data() -> Iterator[Finding]:
     except Exception as error:
         detail = first_line(f"the embedded digits cannot be read: {error}")
         yield Finding(PROBLEM, "data", detail, repair())
-    yield mnist(os.environ.get("COURSE_DATASET", ""))
+    try:
+        from course_utils.data import data_home
+    except Exception:  # what is missing has been said above
+        return
+    yield mnist(data_home(), os.environ.get("COURSE_DATASET", ""))
 
 
-def mnist(wanted: str) -> Finding:
-    """Full MNIST is optional: it is a problem only when it was asked for and is incomplete."""
-    base = Path(os.environ.get("COURSE_DATA_DIR") or ROOT / "data")
-    raw = base / "MNIST" / "raw"
-    sizes = {name: (raw / name).stat().st_size for name in MNIST_BYTES if (raw / name).is_file()}
-    if sizes == MNIST_BYTES:
-        return Finding(OK, "data", f"MNIST: 70,000 images in {base}")
+def mnist(folder: Path, wanted: str) -> Finding:
+    """Full MNIST is optional: its absence is a problem only where it was asked for."""
+    from course_utils import mnist_files
+
     status = PROBLEM if wanted.lower() == "mnist" else NOTE
-    if not sizes:
-        detail = f"full MNIST is not in {base} (optional)"
-        return Finding(status, "data", detail, 'data.digits("mnist") downloads it, 11 MB')
-    broken = [name for name, size in MNIST_BYTES.items() if sizes.get(name) != size]
-    remedy = f'delete {raw} and let data.digits("mnist") download it again'
-    return Finding(status, "data", f"MNIST in {base} is incomplete: {', '.join(broken)}", remedy)
+    try:
+        missing = mnist_files.check(folder)
+    except mnist_files.DataError as error:
+        which = [line.strip() for line in str(error).splitlines() if line.startswith("  ")]
+        detail = "; ".join(which) or first_line(str(error))
+        return Finding(status, "data", detail, "delete what is named; it is downloaded again")
+    if not missing:
+        return Finding(OK, "data", f"MNIST: 70,000 images in {folder}")
+    if len(missing) == len(mnist_files.FILES):
+        detail = f"full MNIST is not in {folder} (optional)"
+    else:
+        detail = f"MNIST in {folder} lacks {', '.join(missing)}"
+    return Finding(status, "data", detail, 'data.digits("mnist") downloads it, 11 MB')
 
 
 def memory() -> Iterator[Finding]:

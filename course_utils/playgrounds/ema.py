@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.collections import LineCollection
 
 from course_utils.controls import Control, Slider, Toggle
 from course_utils.live import Playground
@@ -16,15 +17,17 @@ from course_utils.printing import rounded
 from course_utils.quick_text import QuickText
 
 DAYS = 120
-DAYS_SHOWN = 40  # in the panel of the weights
+DAYS_SHOWN = 60  # in the panel of the weights
+LOWEST = -4.0  # °C
+RED_INK = "#a84900"  # darker than the line, to be read as text
 TOPS = (100.0, 40.0, 15.0, 6.0, 2.5)  # upper ends of the weights' axis, in percent
 
 
 def temperatures() -> np.ndarray:
-    """Daily temperatures from winter to summer in °C, float64, shape (120,): the same every time."""
+    """Daily temperatures of an autumn in °C, float64, shape (120,): the same every time."""
     day = np.arange(DAYS)
-    season = 13 - 9 * np.cos(np.pi * day / (DAYS - 1))
-    return season + 2.8 * np.random.default_rng(4).standard_normal(DAYS)
+    season = 11 + 8 * np.cos(np.pi * day / (DAYS - 1)) + 2 * np.sin(day / 8)
+    return season + 2.5 * np.random.default_rng(4).standard_normal(DAYS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +84,19 @@ class EmaExplorer(Playground):
     def draw(self, fig: Any) -> Iterable[Any]:
         series = temperatures()
         days = np.arange(1, DAYS + 1)
-        left = self.left = fig.add_axes((0.06, 0.145, 0.535, 0.745))
-        left.set(xlim=(0, DAYS + 1), ylim=(-3, 30), xlabel="day", ylabel="temperature (°C)")
+        halo = dict(boxstyle="square,pad=0.15", fc="white", ec="none", alpha=0.85)
+        left = self.left = fig.add_axes((0.065, 0.145, 0.53, 0.745))
+        left.set(xlim=(0, DAYS + 1), ylim=(LOWEST, 27), xlabel="day", ylabel="temperature (°C)")
         left.plot(days, series, "o", ms=4, color=GREY, alpha=0.6, zorder=2)
-        left.text(20, 13.5, "measured", color=GREY, fontsize=10.5, ha="right")
-        self.band = left.axvspan(0, 1, color=BLUE, alpha=0.13, lw=0, zorder=1)
+        left.text(62, 18.5, "measured", color=GREY, fontsize=10.5)
+        self.span = left.plot([], [], color=RED, lw=5, solid_capstyle="butt", zorder=3)[0]
+        self.span_label = QuickText(left, left.transData, (0, 5), color=RED_INK, ha="right")
         self.line = left.plot([], [], color=BLUE, zorder=3)[0]
         self.end = left.plot([], [], "s", color=BLUE, ms=7, mec="white", zorder=4)[0]
         self.plain = left.plot([], [], ":", color=RED, lw=2, zorder=2.5)[0]
-        self.plain_label = QuickText(left, left.transData, (8, -4), color=RED, va="top")
+        self.plain_label = QuickText(
+            left, left.transData, (8, -6), zorder=4, color=RED_INK, va="top", bbox=halo
+        )
         self.plain_label.set_text("without correction")
         self.title = QuickText(left, fontsize=12, fontweight="bold")
         self.title.set_position((0, 1.035))
@@ -97,16 +104,15 @@ class EmaExplorer(Playground):
         right = self.right = fig.add_axes((0.68, 0.145, 0.305, 0.745))
         right.set(xlim=(-0.8, DAYS_SHOWN), ylim=(0, TOPS[0]))
         right.set(xlabel="days ago", ylabel="weight (%)", title="Its weights fade by β a day")
-        ago = np.arange(DAYS_SHOWN)
-        self.bars = right.bar(ago, np.ones(DAYS_SHOWN), width=0.72, color=BLUE, zorder=2)
+        self.stems = LineCollection([], colors=BLUE, lw=1.8, zorder=2)
+        right.add_collection(self.stems, autolim=False)
         self.mark = right.plot([], [], "--", color=RED, lw=1.6, zorder=3)[0]
-        halo = dict(boxstyle="square,pad=0.15", fc="white", ec="none", alpha=0.85)
-        self.mark_label = QuickText(right, zorder=4, color="#a84900", va="top", bbox=halo)
+        self.mark_label = QuickText(right, zorder=4, color=RED_INK, va="top", bbox=halo)
         left.xaxis.labelpad = right.xaxis.labelpad = 0
         self.top = TOPS[0]
         return [
-            self.band, self.line, self.end, self.plain, self.plain_label, self.title,
-            *self.bars, self.mark, self.mark_label,
+            self.span, self.span_label, self.line, self.end, self.plain, self.plain_label,
+            self.title, self.stems, self.mark, self.mark_label,
         ]
 
     def update(self, result: Average) -> None:
@@ -114,8 +120,9 @@ class EmaExplorer(Playground):
         window = result.window
         self.line.set_data(days, result.averages)
         self.end.set_data([DAYS], [result.averages[-1]])
-        first = max(DAYS + 0.5 - window, 0)
-        self.band.set_bounds(first, -3, DAYS + 0.5 - first, 33)
+        self.span.set_data([max(DAYS + 0.5 - window, 0.5), DAYS + 0.5], [LOWEST + 0.4] * 2)
+        self.span_label.set_position((DAYS + 0.5, LOWEST + 0.4))
+        self.span_label.set_text(f"last {days_text(window)}" if window > 1 else "last day")
         self.title.set_text(f"β = {result.beta:.2f} averages about {days_text(window)}")
         self._show_plain(result)
 
@@ -125,8 +132,8 @@ class EmaExplorer(Playground):
             self.top = top
             self.right.set_ylim(0, top)
             self.invalidate()
-        for bar, height in zip(self.bars, percent, strict=False):
-            bar.set_height(height)
+        ago = np.arange(DAYS_SHOWN)
+        self.stems.set_segments([[(day, 0), (day, percent[day])] for day in ago])
         shown = window <= DAYS_SHOWN
         self.mark.set_data([window - 0.5] * 2, [0, 0.86 * top])
         self.mark.set_visible(shown)
@@ -134,7 +141,7 @@ class EmaExplorer(Playground):
         words = f"1/(1 − β) = {days_text(window)}:\n{share:.0f} % of the weight"
         self.mark_label.set_text(words if shown else f"{words} →")
         # To the right of the mark while there is room, else at the right edge.
-        self.mark_label.set_position((min((window + 1.2) / (DAYS_SHOWN + 0.8), 0.44), 0.97))
+        self.mark_label.set_position((min((window + 1.2) / (DAYS_SHOWN + 0.8), 0.38), 0.97))
 
     def _show_plain(self, result: Average) -> None:
         """What the correction has changed, where that can be seen."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.ticker import MaxNLocator
 
 from course_utils.playgrounds.race_compute import Race, Racer, headline, noise_text
 from course_utils.plotting import BLACK, OPTIMIZER_STYLES, OWN_STYLE
@@ -81,11 +82,13 @@ class RacePicture:
         self.map.set(xlabel="x", ylabel="y")
         self.ground_title = self.map.set_title("")
         self.map.xaxis.labelpad = 0
-        self.map.yaxis.set_label_coords(-0.118, 0.5)  # in the same place for all widths of numbers
+        self.map.yaxis.set_label_coords(-0.1, 0.5)  # in the same place for all widths of numbers
         self.map.spines[["top", "right"]].set_visible(True)
         self.curves.set(xlabel="step", ylabel="loss (log scale)", yscale="log", xlim=(0, MAX_STEPS))
         self.curves.xaxis.labelpad = 0
         self.curves.yaxis.set_label_coords(-0.172, 0.5)
+        for axis in (self.map.xaxis, self.map.yaxis):
+            axis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10]))
         self.curves.minorticks_off()
         self.curves.yaxis.set_major_formatter(loss_tick)
         self.show_ground(self.surface)
@@ -232,7 +235,7 @@ class RacePicture:
                 continue
             if racer.error:
                 words = f"{racer.name}, {racer.error.replace('your rule ', '', 1)}"
-                lines = textwrap.wrap(words, 42, max_lines=most, placeholder=" …")
+                lines = textwrap.wrap(words, 38, max_lines=most, placeholder=" …")
             else:
                 lines = [f"{racer.name} diverged at step {racer.path.diverged_at}"]
             note = self.runs[racer.name]["note"]
