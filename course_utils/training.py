@@ -124,7 +124,7 @@ def fit(
             if answer is StopTraining or isinstance(answer, StopTraining):
                 raise StopTraining
 
-    bar = _progress_bar(num_batches and num_batches * num_epochs, progress)
+    bar = _Progress(num_batches and num_batches * num_epochs, progress)
     try:
         for epoch in range(1, num_epochs + 1):
             start, epoch_lr = time.perf_counter(), _lr(optimizer)
@@ -145,8 +145,7 @@ def fit(
                     scheduler.step()
                 if callbacks:
                     call("batch")
-                bar.set_postfix_str(losses.text, refresh=False)
-                bar.update()
+                bar.step(losses)
             train_loss = losses.mean()
             result = None
             if val_loader is not None:
@@ -227,21 +226,26 @@ class _EpochLosses:
         self.last_lr = math.nan
 
     def add(self, loss: Tensor, size: int, lr: float) -> None:
-        self.unread.append((loss.detach(), lr))
         self.sizes.append(size)
         self.last_lr = lr
+        if self.read_every == 1:
+            self._keep(loss.item(), lr)
+            return
+        self.unread.append((loss.detach(), lr))
         if len(self.unread) >= self.read_every:
             self.read()
 
     def read(self) -> None:
         while self.unread:
             loss, lr = self.unread.pop(0)
-            value = loss.item()
-            if not math.isfinite(value):
-                batch = len(self.values) + 1
-                raise TrainingDiverged(self.epoch, batch, lr, value, self.history)
-            self.values.append(value)
-            self.history.batch_loss.append(value)
+            self._keep(loss.item(), lr)
+
+    def _keep(self, value: float, lr: float) -> None:
+        if not math.isfinite(value):
+            batch = len(self.values) + 1
+            raise TrainingDiverged(self.epoch, batch, lr, value, self.history)
+        self.values.append(value)
+        self.history.batch_loss.append(value)
 
     def mean(self) -> float:
         """Mean over the samples. ValueError when there were none."""
@@ -255,6 +259,30 @@ class _EpochLosses:
     @property
     def text(self) -> str:
         return f"epoch {self.epoch}, loss {self.values[-1]:.4f}" if self.values else ""
+
+
+class _Progress:
+    """A bar over all batches that wipes itself away. It is touched ten times a second, no more."""
+
+    def __init__(self, total: int | None, progress: bool) -> None:
+        from tqdm.auto import tqdm
+
+        # tqdm's notebook bar does not look at the variable by itself
+        switched_off = os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
+        disable = not progress or switched_off
+        self.bar = tqdm(total=total, leave=False, unit="batch", disable=disable)
+        self.batches, self.due = 0, math.inf if disable else 0.0
+
+    def step(self, losses: _EpochLosses) -> None:
+        self.batches += 1
+        now = time.perf_counter()
+        if now >= self.due:
+            self.bar.set_postfix_str(losses.text, refresh=False)
+            self.bar.update(self.batches)
+            self.batches, self.due = 0, now + 0.1
+
+    def close(self) -> None:
+        self.bar.close()
 
 
 def _lr(optimizer: torch.optim.Optimizer) -> float:
@@ -341,11 +369,3 @@ def _check_setup(
             "the optimizer holds none of this model's parameters: make it after the model, "
             "from model.parameters()"
         )
-
-
-def _progress_bar(total: int | None, progress: bool):
-    from tqdm.auto import tqdm
-
-    # tqdm's notebook bar does not look at the variable by itself
-    switched_off = os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
-    return tqdm(total=total, leave=False, unit="batch", disable=not progress or switched_off)

@@ -15,6 +15,8 @@ from course_utils.commands.bootstrap import ROOT, child_environment
 PARALLEL = ["tests/unit", "tests/notebooks", "notebooks"]
 BROWSER = ["tests/browser"]
 NO_TESTS_COLLECTED = 5  # pytest's exit status
+# The word after one of these is its value, even where a file has that name.
+TAKE_A_VALUE = ("-k", "-m", "-n", "-p", "-o", "-c", "-W", "--durations", "--ignore", "--deselect")
 # A worker with a notebook kernel needs about a gigabyte.
 MOST_WORKERS = 8
 
@@ -37,8 +39,13 @@ def command_lines(python: str, extra: list[str]) -> list[list[str]]:
     """The pytest runs. Paths in ``extra`` replace the whole set; the rest goes to every run."""
     pytest = [python, "-m", "pytest", "--nbval"]
     spread = ["-n", str(workers()), "--dist", "loadfile"]
-    chosen = [argument for argument in extra if is_test_path(argument)]
-    options = [argument for argument in extra if not is_test_path(argument)]
+    before = ["", *extra][: len(extra)]
+    chosen = [
+        argument
+        for argument, option in zip(extra, before, strict=True)
+        if option not in TAKE_A_VALUE and is_test_path(argument)
+    ]
+    options = [argument for argument in extra if argument not in chosen]
     browser = [path for path in chosen if path.replace("\\", "/").startswith("tests/browser")]
     rest = [path for path in chosen if path not in browser]
     if not chosen:

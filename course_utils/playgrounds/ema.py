@@ -173,7 +173,7 @@ class EmaExplorer(Playground):
 
 def days_text(days: float) -> str:
     """ "1 day", "10 days", "1.4 days"."""
-    text = f"{rounded(days, 1):g}"
+    text = f"{round(days, 1):g}"
     return f"{text} day" if text == "1" else f"{text} days"
 
 

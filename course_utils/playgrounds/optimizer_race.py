@@ -246,6 +246,10 @@ class OptimizerRace(Playground):
         self._panel = SettingPanel(self)
         self._play = PlayBar(self, rows["steps"])
 
+        if len(self._own) > 1:  # two of them fit into the row as well
+            for box in rows["optimizers"].children:
+                box.layout.margin = "0 5px 0 0"
+
         def row(*parts: Any) -> Any:
             line = widgets.Layout(
                 width="900px", max_width="100%", flex_flow="row wrap", align_items="center"

@@ -232,7 +232,7 @@ def noise_text(race: Race) -> str:
     """How exact the slopes are: "batch of 16: slopes ± 2"; empty for the full data set."""
     if not race.noise:
         return ""
-    return f"batch of {race.batch_size}: slopes ± {rounded(race.noise, 2):g}"
+    return f"batch of {race.batch_size}: slopes ± {race.noise:.3g}"
 
 
 def summarise(race: Race) -> str:
@@ -255,9 +255,12 @@ def summarise(race: Race) -> str:
         text += "."
     if len(ranking) > 1:
         text += f" {ranking[0].name} leads."
+    astray = [(r.name, r.path.diverged_at) for r in race.racers if r.path.diverged_at is not None]
+    if len(astray) == 1:
+        text += f" {astray[0][0]} diverged at step {astray[0][1]}."
+    elif astray:
+        text += f" Diverged: {', '.join(f'{name} at step {step}' for name, step in astray)}."
     for racer in race.racers:
         if racer.error:
             text += f" {racer.name}: {racer.error.rstrip('.')}."
-        elif racer.path.diverged_at is not None:
-            text += f" {racer.name} diverged at step {racer.path.diverged_at}."
     return text

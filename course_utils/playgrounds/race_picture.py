@@ -17,7 +17,7 @@ from course_utils.surfaces import Surface, get_surface
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MAP = (0.06, 0.145, 0.415, 0.755)  # left, bottom, width, height as fractions of the figure
+MAP = (0.066, 0.145, 0.409, 0.755)  # left, bottom, width, height as fractions of the figure
 CURVES = (0.566, 0.145, 0.31, 0.755)
 MAX_STEPS = 150
 LOWEST_LOSS = 1e-6  # what is smaller lies on the lower edge
@@ -82,7 +82,7 @@ class RacePicture:
         self.map.set(xlabel="x", ylabel="y")
         self.ground_title = self.map.set_title("")
         self.map.xaxis.labelpad = 0
-        self.map.yaxis.set_label_coords(-0.1, 0.5)  # in the same place for all widths of numbers
+        self.map.yaxis.set_label_coords(-0.113, 0.5)  # in the same place for all widths of numbers
         self.map.spines[["top", "right"]].set_visible(True)
         self.curves.set(xlabel="step", ylabel="loss (log scale)", yscale="log", xlim=(0, MAX_STEPS))
         self.curves.xaxis.labelpad = 0
@@ -99,7 +99,7 @@ class RacePicture:
         )[0]
         halo = dict(boxstyle="square,pad=0.15", fc="white", ec="none", alpha=0.8)
         self.start_label = QuickText(
-            self.map, self.map.transData, (0, 8), zorder=6, ha="center", fontsize=10, bbox=halo
+            self.map, self.map.transData, (0, 9), zorder=5.5, ha="center", fontsize=10, bbox=halo
         )
         self.start_label.set_text("start")
         self.title = QuickText(self.curves, fontsize=12, fontweight="bold")
@@ -118,7 +118,8 @@ class RacePicture:
         """The artists of one optimizer: its path, its loss, both ends, its name and its mishap."""
         line = dict(color=style["color"], linestyle=style["linestyle"], lw=2, zorder=3)
         end = dict(
-            color=style["color"], marker=style["marker"], ls="", ms=9, mec="white", mew=1, zorder=5
+            color=style["color"], marker=style["marker"], ls="", mec="white", mew=1, zorder=5,
+            ms=14 if style["marker"] == "*" else 9,
         )
         text = dict(fontsize=10, color=ink(style["color"]))
         halo = dict(boxstyle="square,pad=0.15", fc="white", ec="none", alpha=0.85)
@@ -187,16 +188,20 @@ class RacePicture:
             for artist in run.values():
                 artist.set_visible(False)
             if name in shown:
-                self._show_run(run, shown[name])
+                self._show_run(run, shown[name], race)
         self._place_names(race)
         self._place_notes(race)
         return new_ground
 
-    def _show_run(self, run: dict[str, Any], racer: Racer) -> None:
+    def _show_run(self, run: dict[str, Any], racer: Racer, race: Race) -> None:
         points = racer.path.points
         losses = np.clip(racer.path.losses, LOWEST_LOSS, HIGHEST_LOSS[self.surface.name])
         last = last_finite(points, losses)
-        run["path"].set_data(points[:, 0], points[:, 1])
+        way = points if racer.path.diverged_at is None else until_far_off(points, self.surface)
+        run["path"].set_data(way[:, 0], way[:, 1])
+        width = 1.3 if race.noise else 2.0  # a jittery line stays readable when it is thin
+        run["path"].set_linewidth(width)
+        run["loss"].set_linewidth(width)
         run["path_end"].set_data([points[last, 0]], [points[last, 1]])
         run["loss"].set_data(np.arange(len(losses)), losses)
         run["loss_end"].set_data([last], [losses[last]])
@@ -255,6 +260,17 @@ def last_finite(points: np.ndarray, losses: np.ndarray) -> int:
     """Index of the last point that can be drawn; the start can always be."""
     good = np.flatnonzero(np.isfinite(points).all(axis=1) & np.isfinite(losses))
     return int(good[-1]) if len(good) else 0
+
+
+def until_far_off(points: np.ndarray, surface: Surface) -> np.ndarray:
+    """The points up to the first that lies a whole map beside the map.
+
+    A path that runs away would cross the map again and again, and hide the others.
+    """
+    low = np.array([surface.xlim[0], surface.ylim[0]])
+    size = np.array([surface.xlim[1], surface.ylim[1]]) - low
+    far = (np.abs((points - low) / size - 0.5) > 1.5).any(axis=1)
+    return points[: int(far.argmax()) + 1] if far.any() else points
 
 
 def spread(heights: list[float], gap: float, low: float = 0.0, high: float = 1.0) -> list[float]:

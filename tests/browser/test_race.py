@@ -1,4 +1,4 @@
-"""The optimizer race by hand: drag, keys, player, PyTorch panel, own rules, running a cell again."""
+"""The optimizer race by hand: drag, keys, player, PyTorch panel, own rules, a cell run again."""
 
 from __future__ import annotations
 

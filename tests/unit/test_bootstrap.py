@@ -377,6 +377,8 @@ def test_paths_in_test_args_replace_the_whole_set():
     assert "loadfile" in parallel and "--nbval" in parallel
     (only,) = testing.command_lines("py", ["tests/unit/test_bootstrap.py::test_x", "-x"])
     assert "tests/unit" not in only and only[-2:] == ["tests/unit/test_bootstrap.py::test_x", "-x"]
+    whole, *_ = testing.command_lines("py", ["-k", "notebooks"])
+    assert "tests/unit" in whole and whole[-2:] == ["-k", "notebooks"]
     (browser,) = testing.command_lines("py", ["tests/browser"])
     assert "-n" not in browser
 

@@ -39,7 +39,7 @@ def test_without_a_browser_its_tests_are_skipped_in_one_line(tmp_path):
 def test_a_required_browser_that_is_missing_is_a_failure(tmp_path):
     result = run(tmp_path, REQUIRE_BROWSER="1")
     assert result.returncode == 1
-    assert "1 failed, 1 passed" in result.stdout
+    assert "1 passed, 1 error" in result.stdout
     assert "REQUIRE_BROWSER is set, but CHROMIUM='no-such-browser'" in result.stdout
 
 

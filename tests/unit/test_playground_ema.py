@@ -36,7 +36,7 @@ def test_default_state_says_what_it_shows():
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 99), st.booleans())
 def test_any_value_is_shown(percent, correction):
     PLAYGROUND.set(beta=percent / 100, bias_correction=correction)

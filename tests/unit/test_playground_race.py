@@ -101,9 +101,10 @@ def test_huge_learning_rates_are_drawn_and_named():
         assert_shown_well(playground)
         for racer in playground.result.racers:
             if racer.path.diverged_at is not None:
-                words = f"{racer.name} diverged at step {racer.path.diverged_at}"
-                assert words in repr(playground)
-                assert playground._view.runs[racer.name]["note"].get_text() == words
+                where = f"at step {racer.path.diverged_at}"
+                assert re.search(rf"{racer.name} (diverged )?{where}\b", repr(playground))
+                note = playground._view.runs[racer.name]["note"]
+                assert note.get_text() == f"{racer.name} diverged {where}"
 
 
 def test_divergence_at_step_fourteen():
@@ -113,12 +114,15 @@ def test_divergence_at_step_fourteen():
     playground.set(optimizers=["Nesterov"])
     assert repr(playground).endswith("lr 0.4. Nesterov diverged at step 14.")
     assert headline(playground.result) == "Nesterov diverged"
+    playground.set(optimizers=["SGD", "Nesterov"], lr=1.0)
+    assert repr(playground).endswith("lr 1. Diverged: SGD at step 6, Nesterov at step 4.")
+    assert headline(playground.result) == "All of them diverged"
 
 
 PLAYGROUND = race(own={"half": lambda w, grad: w - 0.05 * grad})
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_random_values(data):
     surface = SURFACES[data.draw(st.sampled_from(list(SURFACES)))]
@@ -488,8 +492,8 @@ def test_names_of_own_rules_are_checked(own, message):
 def test_moving_frames_are_small_patches():
     playground = race(optimizers=ALL)
     playground.picture.known_background = playground.picture.background()[0]
-    for lr in (0.01, 0.1, 0.4, 1.0, 10.0):
-        playground.set(lr=lr, batch_size=64)
+    for lr, batch_size in ((0.01, 16), (0.1, 64), (0.1, "full"), (1.0, "full"), (10.0, "full")):
+        playground.set(lr=lr, batch_size=batch_size)
         repr(playground)
         frame = playground.picture.frame(moving=True)
         assert frame.format == "patch", lr
@@ -508,6 +512,14 @@ def test_the_map_of_a_surface_is_drawn_once():
     shown = {n: a[0].get_visible() for n, a in playground._view._grounds.items()}
     assert shown == {"ravine": False, "bowl": True}
     assert playground._view.ground_title.get_text() == TITLES["bowl"]
+
+
+def test_a_path_that_runs_away_is_drawn_until_it_is_far_off():
+    playground = race(optimizers=["SGD", "Adam"], lr=1.0)
+    runs = playground._view.runs
+    drawn = runs["SGD"]["path"].get_xydata()
+    assert len(drawn) < 6 and abs(drawn[-1, 1]) > 12 > abs(drawn[-2, 1])
+    assert len(runs["Adam"]["path"].get_xydata()) == MAX_STEPS + 1
 
 
 def test_dragging_moves_the_start_and_stays_on_the_map():

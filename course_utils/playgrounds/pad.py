@@ -1,0 +1,369 @@
+"""A pad to draw a digit on, and what a network makes of it while you draw.
+
+`digit_pad` makes the playground. `read_drawing` is what happens behind it: the drawing is prepared
+as the training images were, the network is asked, and its ten probabilities are shown.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from course_utils.controls import Control, Slider
+from course_utils.data import DataError, digits, prepare_drawing
+from course_utils.live import Playground, button
+from course_utils.names import look_up
+from course_utils.playgrounds.reader import digit_reader
+from course_utils.plotting import BLUE, GREY, RED
+
+SIDE = 280  # pixels of the pad
+BRUSH = 26  # width of a stroke, pixels
+FIRST, MAX_EXAMPLES = 44, 1_000  # test digits: the one at the beginning, and how many
+EXAMPLE_SIDE = {"embedded": 200, "mnist": 260}  # MNIST images have a margin
+CORNER = (30, 24)  # of the pad in the picture, pixels from the left and from the bottom
+EMPTY = "The pad is empty. Draw a digit on it, or choose a test digit."
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A drawing and what the network says about it.
+
+    ink: (280, 280), 1 is ink and 0 paper. seen: (28, 28) as the network gets it, or None when
+    nothing is drawn. probabilities: (10,), or None likewise. label: the true digit of an example.
+    note: something odd about the network's answer, in words.
+    """
+
+    ink: np.ndarray
+    seen: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+    example: int | None = None
+    label: int | None = None
+    note: str = ""
+
+    @property
+    def digit(self) -> int | None:
+        """The digit with the largest probability."""
+        return None if self.probabilities is None else int(self.probabilities.argmax())
+
+
+@cache
+def _examples(dataset: str) -> tuple[Tensor, Tensor]:
+    whole = digits(dataset, dtype=torch.float32)
+    return whole.X_test[:MAX_EXAMPLES, 0].clone(), whole.y_test[:MAX_EXAMPLES].clone()
+
+
+def _dataset() -> str:
+    name = os.environ.get("COURSE_DATASET") or "embedded"
+    known = {"embedded": "embedded", "digits": "embedded", "mnist": "mnist"}
+    return look_up("dataset", name, known)
+
+
+def pasted(image: Tensor, side: int) -> np.ndarray:
+    """An image (28, 28) as ink in the middle of an empty pad, `side` pixels high."""
+    large = F.interpolate(image[None, None], size=(side, side), mode="bilinear")[0, 0]
+    ink = np.zeros((SIDE, SIDE), np.float32)
+    edge = (SIDE - side) // 2
+    ink[edge : edge + side, edge : edge + side] = large.clamp(0, 1).numpy()
+    return ink
+
+
+def brush_line(ink: np.ndarray, start: Sequence[float], end: Sequence[float]) -> None:
+    """Draw a round stroke from `start` to `end` (x, y in pixels, y downwards) into `ink`."""
+    (x0, y0), (x1, y1) = start, end
+    margin = BRUSH / 2 + 1
+    left, right = _span(min(x0, x1) - margin, max(x0, x1) + margin)
+    top, bottom = _span(min(y0, y1) - margin, max(y0, y1) + margin)
+    if left >= right or top >= bottom:
+        return
+    x = np.arange(left, right, dtype=np.float32)[None, :] + 0.5
+    y = np.arange(top, bottom, dtype=np.float32)[:, None] + 0.5
+    dx, dy = x1 - x0, y1 - y0
+    along = ((x - x0) * dx + (y - y0) * dy) / max(dx * dx + dy * dy, 1e-9)
+    along = along.clip(0, 1)
+    distance = np.hypot(x - x0 - along * dx, y - y0 - along * dy)
+    spot = ink[top:bottom, left:right]
+    np.maximum(spot, (BRUSH / 2 + 0.5 - distance).clip(0, 1), out=spot)
+
+
+def _span(low: float, high: float) -> tuple[int, int]:
+    return max(0, math.floor(low)), min(SIDE, math.ceil(high))
+
+
+def read_drawing(ink: np.ndarray, model: nn.Module, dataset: str | None = None) -> Reading:
+    """What `model` reads in `ink` (height, width, in [0, 1]); an empty drawing is no error.
+
+    Raises ValueError when the model cannot read digits: it raises, or does not give ten numbers.
+    """
+    first = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
+    try:
+        image = prepare_drawing(ink, dataset, dtype=first.dtype)
+    except DataError:
+        return Reading(ink)
+    seen = image[0, 0].double().numpy()
+    with torch.inference_mode():
+        try:
+            logits = model(image.to(first.device))
+        except Exception as error:
+            raise ValueError(
+                f"this model cannot read digits: given an image of shape {tuple(image.shape)} it "
+                f"raised {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(logits, Tensor) or tuple(logits.shape) != (1, 10):
+            got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise ValueError(
+                f"this model cannot read digits: for one image it must give logits of shape "
+                f"(1, 10), one per digit, got {got}"
+            )
+        logits = logits[0].double().cpu()
+    if not logits.isfinite().all():
+        note = "The network's outputs are not numbers: its training has diverged."
+        return Reading(ink, seen, note=note)
+    note = ""
+    if logits.min() >= 0 and abs(logits.sum().item() - 1) < 1e-4:
+        note = "The outputs already add up to 1: is there a softmax in the model? Take it out."
+    return Reading(ink, seen, logits.softmax(0).numpy(), note=note)
+
+
+def _ready(model: nn.Module) -> nn.Module:
+    """A copy in evaluation mode: the pad neither changes the model nor sees it change."""
+    if not isinstance(model, nn.Module):
+        hint = "; pass its .model" if hasattr(model, "model") else ""
+        raise ValueError(f"model must be a torch.nn.Module, got {type(model).__name__}{hint}")
+    model = copy.deepcopy(model).eval()
+    return model.requires_grad_(False)
+
+
+class DigitPad(Playground):
+    """Draw a digit and watch ten probabilities move. Made by `digit_pad`."""
+
+    width, height = 9.0, 3.4
+    pointer = True
+
+    def __init__(self, model: nn.Module | None = None, **values: Any) -> None:
+        self.dataset = _dataset()
+        self._model = digit_reader() if model is None else _ready(model)
+        self._drawing: np.ndarray | None = None  # None: the example is on the pad
+        self._chosen = False  # whether somebody asked for the example that is on the pad
+        self._last: tuple[float, float] | None = None  # where the pen is, while it is down
+        super().__init__(**values)
+
+    def controls(self) -> Iterable[Control]:
+        count = len(_examples(self.dataset)[1])
+        tip = "puts a real handwritten digit on the pad that the network was not trained on"
+        return (Slider("example", FIRST, "test digit number", low=0, high=count - 1, tip=tip),)
+
+    def compute(self, example: int) -> Reading:
+        images, labels = _examples(self.dataset)
+        ink = pasted(images[example], EXAMPLE_SIDE[self.dataset])
+        read = read_drawing(ink, self._model, self.dataset)
+        return Reading(
+            ink, read.seen, read.probabilities, example, labels[example].item(), read.note
+        )
+
+    def recompute(self, values: dict[str, Any]) -> Reading:
+        with self._state:
+            drawing = None if self._drawing is None else self._drawing.copy()
+        if drawing is None:
+            return self.compute(**values)
+        return read_drawing(drawing, self._model, self.dataset)
+
+    # -- what a learner does -----------------------------------------------------------------------
+
+    @property
+    def drawing(self) -> np.ndarray:
+        """A copy of what is on the pad: (280, 280), 1 is ink and 0 paper."""
+        with self._state:
+            if self._drawing is not None:
+                return self._drawing.copy()
+            return self.compute(**self._values).ink.copy()
+
+    def clear(self) -> None:
+        """Empty the pad."""
+        with self._state:
+            self._drawing, self._last = np.zeros((SIDE, SIDE), np.float32), None
+        super().changed()
+
+    def stroke(self, points: Sequence[tuple[float, float]]) -> None:
+        """Draw through `points` (x, y), from (0, 0) at the bottom left of the pad to (1, 1)."""
+        line = [(x * SIDE, (1 - y) * SIDE) for x, y in points]
+        with self._state:
+            ink = self._pen_down()
+            for start, end in zip(line[:1] + line, line, strict=False):
+                brush_line(ink, start, end)
+        super().changed()
+
+    def show_example(self) -> None:
+        """Put the test digit on the pad whose number the slider shows; if it is there, the next."""
+        with self._state:
+            shown = self._drawing is None and self._chosen
+            number = self._values["example"]
+        if shown:
+            self.set(example=(number + 1) % (self._specs["example"].high + 1))
+        else:
+            self.changed()
+
+    def changed(self) -> None:
+        """The slider was moved: its digit comes on the pad."""
+        with self._state:
+            self._drawing, self._chosen, self._last = None, True, None
+        super().changed()
+
+    def _pen_down(self) -> np.ndarray:
+        """The ink to draw into. The digit that is there at the beginning makes room."""
+        if self._drawing is None:
+            kept = self._chosen
+            self._drawing = self.drawing if kept else np.zeros((SIDE, SIDE), np.float32)
+        return self._drawing
+
+    def on_pointer(self, events: list[tuple[str, float, float]]) -> None:
+        with self._state:
+            for kind, x, y in events:
+                at = self._on_pad(x, y)
+                if kind == "down" and 0 <= at[0] <= SIDE and 0 <= at[1] <= SIDE:
+                    self._last = at
+                    brush_line(self._pen_down(), at, at)
+                elif kind != "down" and self._last is not None:
+                    brush_line(self._pen_down(), self._last, at)
+                    self._last = at if kind == "move" else None
+        super().changed()
+
+    def _on_pad(self, x: float, y: float) -> tuple[float, float]:
+        """Pixels on the pad, y downwards, from fractions of the picture, y upwards."""
+        width, height = self.width * 100, self.height * 100
+        return x * width - CORNER[0], SIDE - (y * height - CORNER[1])
+
+    def on_key(self, key: str, shift: bool) -> None:
+        if key in ("Delete", "Backspace", "Escape"):
+            self.clear()
+        elif key in ("ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown"):
+            step = (10 if shift else 1) * (1 if key in ("ArrowRight", "ArrowUp") else -1)
+            spec = self._specs["example"]
+            self.set(example=min(max(self.values["example"] + step, spec.low), spec.high))
+
+    def layout(self, rows: dict[str, Any]) -> list[Any]:
+        import ipywidgets as widgets
+
+        tip = "put this test digit on the pad; once more, and the next one comes"
+        knobs = [
+            button("Clear", self.clear, tip="empty the pad", width="90px"),
+            rows["example"],
+            button("Example", self.show_example, tip=tip, width="90px"),
+        ]
+        line = widgets.Layout(width="900px", max_width="100%", flex_flow="row wrap")
+        return [widgets.HBox(knobs, layout=line)]
+
+    # -- picture -----------------------------------------------------------------------------------
+
+    def draw(self, fig: Any) -> list[Any]:
+        width, height = self.width * 100, self.height * 100
+
+        def axes(left: float, bottom: float, wide: float, high: float) -> Any:
+            return fig.add_axes((left / width, bottom / height, wide / width, high / height))
+
+        pad = axes(*CORNER, SIDE, SIDE)
+        pad.set_title("Draw a digit here")
+        small = axes(365, 164, 140, 140)
+        small.set_title("What the network sees", fontsize=11, loc="center")
+        small.text(
+            0.5, -0.05, "28 × 28 pixels", transform=small.transAxes, ha="center", va="top",
+            fontsize=9.5, color=GREY,
+        )  # fmt: skip
+        images = []
+        for ax, pixels in ((pad, SIDE), (small, 28)):
+            ax.grid(False)
+            ax.set(xticks=[], yticks=[])
+            for spine in ax.spines.values():
+                spine.set(visible=True, color=GREY, linewidth=1, position=("outward", 1))
+            images.append(
+                ax.imshow(
+                    np.zeros((pixels, pixels)), cmap="gray_r", vmin=0, vmax=1,
+                    interpolation="nearest", aspect="auto",
+                )
+            )
+        self._pad_image, self._small_image = images
+        self._hint = pad.text(
+            0.5, 0.5, "Draw a digit\nwith the mouse,\na pen or a finger", transform=pad.transAxes,
+            ha="center", va="center", fontsize=15, color=GREY,
+        )  # fmt: skip
+        self._reads = fig.text(435 / width, 118 / height, "", ha="center", fontsize=11)
+        self._big = fig.text(
+            435 / width, 18 / height, "", ha="center", fontsize=62, color=RED, weight="bold"
+        )
+
+        bars = axes(585, 44, 295, 260)
+        bars.set_title("How likely is each digit?")
+        bars.set(xlim=(0, 1.14), ylim=(9.6, -0.6), yticks=range(10))
+        bars.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100 %"])
+        bars.set_xlabel("probability (softmax of the logits)", labelpad=2)
+        bars.grid(False, axis="y")
+        bars.tick_params(axis="y", length=0)
+        for label in bars.get_yticklabels():
+            label.set_fontsize(12)
+        self._bars = list(bars.barh(range(10), [0] * 10, height=0.72, linewidth=0))
+        self._percents = [
+            bars.text(0, k, "", va="center", fontsize=10) for k in range(10)
+        ]
+        self._note = bars.text(
+            0.98, 0.98, "", transform=bars.transAxes, ha="right", va="top", color=RED, fontsize=10,
+            bbox={"facecolor": "white", "edgecolor": RED, "linewidth": 1, "pad": 3}, wrap=False,
+        )
+        texts = [self._hint, self._reads, self._big, *self._percents, self._note]
+        return [*images, *self._bars, *texts]
+
+    def update(self, result: Reading) -> None:
+        self._pad_image.set_data(result.ink)
+        empty = result.seen is None
+        self._small_image.set_data(np.zeros((28, 28)) if empty else result.seen)
+        self._hint.set_visible(empty and result.ink.max() == 0)
+        self._reads.set_text("" if result.digit is None else "and reads")
+        self._big.set_text("" if result.digit is None else str(result.digit))
+        self._note.set_text(result.note.replace(": ", ":\n"))
+        self._note.set_visible(bool(result.note))
+        shares = np.zeros(10) if result.probabilities is None else result.probabilities
+        for digit, (bar, text) in enumerate(zip(self._bars, self._percents, strict=True)):
+            share = float(shares[digit])
+            best = digit == result.digit
+            bar.set_width(share)
+            bar.set_facecolor(RED if best else BLUE)
+            text.set_x(share + 0.015)
+            text.set_text(f"{100 * share:.0f} %" if share >= 0.005 else "")
+            text.set_weight("bold" if best else "normal")
+
+    def summary(self, result: Reading) -> str:
+        if result.seen is None:
+            return EMPTY
+        what = "The drawing"
+        if result.example is not None:
+            what = f"Test digit number {result.example}, a {result.label}"
+        if result.digit is None:
+            return f"{what}. {result.note}"
+        surest = result.probabilities[result.digit]
+        floor = min(math.floor(10 * surest), 9) / 10
+        text = f"{what}: the network reads {result.digit}, probability above {floor}"
+        if surest < 0.5:
+            second = int(np.argsort(-result.probabilities, kind="stable")[1])
+            text += f"; it is unsure, next comes {second}"
+        return f"{text}. {result.note}".rstrip()
+
+
+def digit_pad(model: nn.Module | None = None, **values: Any) -> DigitPad:
+    """A pad to draw a digit on; ten probabilities move while you draw.
+
+    model: any network that gives logits (1, 10) for an image (1, 1, 28, 28); the pad uses a copy
+    of it in evaluation mode, in the model's own dtype. Without one, a small network is trained
+    first, which takes a few seconds once per kernel. values: ``example``, the number of the test
+    digit that is on the pad at the beginning.
+
+    Raises ValueError for something that is no model or does not give ten numbers.
+    """
+    return DigitPad(model, **values)
