@@ -101,6 +101,8 @@ function render({ model, el }) {
       bitmap.close();
     }
     shown = message.frame;
+    // The same rule for the sliders around the picture; only now are we sure to be among them.
+    root.closest(".course-playground")?.setAttribute("data-lm-suppress-shortcuts", "true");
     say(message);
     canvas.dataset.values = message.values;
     canvas.dataset.format = message.format;
@@ -172,10 +174,6 @@ function render({ model, el }) {
     });
   }
 
-  // The same rule for the sliders around the picture, once the page has put us among them.
-  requestAnimationFrame(() =>
-    el.closest(".course-playground")?.setAttribute("data-lm-suppress-shortcuts", "true"),
-  );
   const ready = () => model.send({ type: "ready", dpr: window.devicePixelRatio });
   ready();
   const screen = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);

@@ -60,8 +60,16 @@ class Control:
     def bind(self, on_change: OnChange) -> Bound:
         """The widget, calling `on_change(name, value)` whenever its value changes."""
         widget = self._widget()
-        widget.observe(lambda change: on_change(self.name, change["new"]), names="value")
-        return Bound(widget, lambda: widget.value, lambda value: setattr(widget, "value", value))
+
+        def get() -> Any:
+            return self.tidy(widget.value)
+
+        widget.observe(lambda _: on_change(self.name, get()), names="value")
+        return Bound(widget, get, lambda value: setattr(widget, "value", value))
+
+    def tidy(self, value: Any) -> Any:
+        """The value meant by what the widget says."""
+        return value
 
     def _widget(self) -> Any:
         raise NotImplementedError
@@ -117,6 +125,10 @@ class Slider(Control):
             kind = "a whole number" if self.is_int else "a number"
             raise ValueError(f"{self.name}={value!r}: give {kind} from {self.low} to {self.high}")
         return number
+
+    def tidy(self, value: Any) -> Any:
+        # The browser's arithmetic turns 0.9 into 0.9000000000000001, even when nothing was moved.
+        return value if self.is_int else min(max(float(f"{value:.12g}"), self.low), self.high)
 
     def _widget(self) -> Any:
         import math

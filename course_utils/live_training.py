@@ -64,7 +64,7 @@ class TrainingPlayground(Playground):
         self._live: Trained | None = None  # None until a live run has a result
         self._going = threading.Event()  # clear while paused
         self._wake: asyncio.Event | None = None
-        self._state_name = "ready"
+        self._state_name = self.shown_state = "ready"
         self._start_button: Any = None
         super().__init__(**values)
         self._preview = (self.values, self._result)
@@ -73,7 +73,10 @@ class TrainingPlayground(Playground):
 
     @property
     def state(self) -> str:
-        """ "ready", "running", "paused", "finished", "interrupted" or "stopped"."""
+        """ "ready", "running", "paused", "finished", "interrupted" or "stopped".
+
+        The one that belongs to the picture, for `update` and `summary`, is `shown_state`.
+        """
         return self._state_name
 
     @property
@@ -232,6 +235,7 @@ class TrainingPlayground(Playground):
         return True
 
     def _refresh(self) -> int:
+        self.shown_state = self._state_name  # first: when "finished", the last result is there
         live = self._live
         if live is None:
             return super()._refresh()

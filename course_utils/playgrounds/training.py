@@ -34,6 +34,7 @@ NUM_EPOCHS = 8
 MAX_TRAIN, MAX_VAL = 5_000, 500  # images: of MNIST a part is enough to watch a training
 VALIDATIONS = 4  # per epoch
 TOP = 40.0  # upper end of the loss axis
+LOST = 1_000.0  # a loss from which no training comes back; guessing has 2.30
 SEED = 2
 VAL_CHUNK = 60  # validation images between two looks at the controls
 SMOOTH_OVER = 320  # images over which the smooth loss averages, whatever the batch size
@@ -63,7 +64,7 @@ class Progress:
 
     loss, smooth: (num_updates,) loss of each mini-batch, and its running average.
     val_epoch, val_loss, val_accuracy: (M,) one entry per validation, and when it was.
-    diverged_at: number of the update whose loss was not finite, or None.
+    diverged_at: number of the update whose loss had exploded or was not a number, or None.
     source: the optimizer as a line of PyTorch. model: the network itself, still in training.
     """
 
@@ -145,7 +146,7 @@ def train_steps(
     """Train a network on the digits, handing out a `Progress` after every mini-batch.
 
     Also hands one out between the parts of a validation, so that no pause is longer than a
-    mini-batch takes. Ends after ``num_epochs`` or when the loss is not a number any more.
+    mini-batch takes. Ends after ``num_epochs``, or when the loss explodes.
     The same arguments give the same run; no global random number is used.
     """
     data = training_data(dtype)
@@ -182,7 +183,7 @@ def train_steps(
             weight = keep * weight + 1 - keep
             loss[done], smooth[done] = value, average / weight
             done += 1
-            if not math.isfinite(value):
+            if not value < LOST:  # so written, NaN is caught too
                 yield progress(diverged_at=done)
                 return
             yield progress()
@@ -212,11 +213,11 @@ def verdict(result: Progress) -> str:
     """What went wrong, in words for the picture; empty when nothing did."""
     if result.diverged_at is not None:
         value = result.loss[-1]
-        what = "not a number" if math.isnan(value) else "infinite"
-        return f"diverged at update {result.diverged_at}: the loss is {what}"
+        what = f"{value:.1e}" if math.isfinite(value) else "not a number"
+        return f"diverged at update {result.diverged_at}: the loss is {what}, the steps too large"
     loss = result.smooth[-1]
     if loss > 2 * GUESSING:
-        return "far worse than guessing: the steps are too large"
+        return "far worse than guessing: the steps may be too large"
     if result.num_updates >= result.updates_per_epoch and loss > 0.95 * GUESSING:
         return "after a whole epoch still no better than guessing"
     return ""
@@ -346,7 +347,7 @@ class DigitTraining(TrainingPlayground):
 
     def _state_words(self, before: str) -> str:
         words = {"ready": "", "running": "", "finished": "finished", "paused": "paused"}
-        state = words.get(self.state, self.state)
+        state = words.get(self.shown_state, self.shown_state)
         return f"{before}{state}" if state else ""
 
     def summary(self, result: Progress) -> str:

@@ -72,10 +72,19 @@ class Live:
 
     def settle(self, *, at_rest: bool = False) -> dict[str, Any]:
         """Wait until the picture shows the kernel's values; they are returned."""
-        values = self.values()
-        wanted = [self.index, json.dumps(values), "png" if at_rest else ""]
-        self.page.wait_for_function(SHOWS, arg=wanted, timeout=SETTLE_MS)
-        return values
+        from playwright.sync_api import TimeoutError as NotYet
+
+        deadline = time.monotonic() + SETTLE_MS / 1000
+        while True:
+            values = self.values()
+            wanted = [self.index, json.dumps(values), "png" if at_rest else ""]
+            try:
+                self.page.wait_for_function(SHOWS, arg=wanted, timeout=2000)
+                return values
+            except NotYet:  # the values may have moved on meanwhile, in a drag or an animation
+                if time.monotonic() > deadline:
+                    shown = self.canvas.get_attribute("data-values")
+                    raise AssertionError(f"the kernel has {values}, the picture {shown}") from None
 
     def still(self) -> dict[str, Any]:
         """Wait until nothing moves by itself any more, and the picture shows it at rest."""

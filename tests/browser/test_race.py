@@ -17,7 +17,8 @@ def live(scratch) -> Live:
 def test_the_start_follows_the_pointer_and_the_arrow_keys(live):
     before = live.settle()
     live.drag([(0.2, 0.5), (0.3, 0.6), (0.25, 0.7)])
-    dragged = live.follow(before)
+    live.follow(before)
+    dragged = live.still()
     assert dragged["start_x"] > before["start_x"]
     live.canvas.focus()
     live.canvas.press("ArrowRight")
@@ -54,7 +55,7 @@ def test_pytorch_panel_setting_and_nonsense(live):
     changed = live.values()
     field.fill("what is this?")
     field.press("Enter")
-    live.root.locator("[role=alert]", has_text="setting").first.wait_for()
+    live.root.locator("[role=alert]", has_text="what is this?").first.wait_for()
     assert live.values() == changed
     field.fill(kept)
     field.press("Enter")
@@ -68,7 +69,7 @@ def test_divergence_is_drawn_and_said(live):
         "playgrounds()[0].set(lr=10.0, optimizers=('SGD', 'Momentum'))"
     )
     live.settle(at_rest=True)
-    assert "diverged" in live.summary()
+    assert "Diverged: SGD at step 2" in live.summary()
     assert live.error() == ""
 
 
@@ -128,7 +129,7 @@ def test_a_burst_of_keys_ends_on_the_last_value(live):
     live.page.wait_for_function(
         """([knob, at]) => {
           const values = JSON.parse(document.querySelector('.course-live canvas').dataset.values);
-          return Math.abs(Math.log10(values.lr) - Number(at)) < 1e-6
+          return Math.abs(Math.log10(values.lr) - Number(at)) < 0.01
               && document.querySelector('.course-live canvas').dataset.format === 'png';
         }""",
         arg=[None, readout],
