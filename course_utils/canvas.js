@@ -8,8 +8,6 @@ const bytesOf = (buffer) =>
 function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "course-live";
-  // Keys belong to the picture while it has the focus, not to the notebook ("d d" deletes a cell).
-  root.setAttribute("data-lm-suppress-shortcuts", "true");
 
   const canvas = document.createElement("canvas");
   canvas.setAttribute("role", "img");
@@ -101,8 +99,6 @@ function render({ model, el }) {
       bitmap.close();
     }
     shown = message.frame;
-    // The same rule for the sliders around the picture; only now are we sure to be among them.
-    root.closest(".course-playground")?.setAttribute("data-lm-suppress-shortcuts", "true");
     say(message);
     canvas.dataset.values = message.values;
     canvas.dataset.format = message.format;
@@ -174,6 +170,17 @@ function render({ model, el }) {
     });
   }
 
+  // Plain keys belong to a playground while it has the focus, not to the notebook ("d d" deletes a
+  // cell, arrows select another). JupyterLab looks for this attribute on the focused element.
+  const guard = (event) => {
+    const playground = root.closest(".course-playground") ?? root;
+    if (!(event.target instanceof Element) || !playground.contains(event.target)) return;
+    const command = event.ctrlKey || event.metaKey || event.altKey;
+    const ours = !command && !(event.shiftKey && event.key === "Enter");
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", ours);
+  };
+  window.addEventListener("keydown", guard, true); // before JupyterLab's own, on the document
+
   const ready = () => model.send({ type: "ready", dpr: window.devicePixelRatio });
   ready();
   const screen = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
@@ -181,6 +188,7 @@ function render({ model, el }) {
 
   return () => {
     closed = true;
+    window.removeEventListener("keydown", guard, true);
     model.off("msg:custom", onMessage);
     screen.removeEventListener("change", ready);
   };

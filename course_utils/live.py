@@ -24,7 +24,7 @@ from .controls import Bound, Control, button, close_widgets
 from .names import unknown_name
 from .picture import Picture
 from .plotting import picture_bundle
-from .renderer import LOST_AFTER, MAX_IN_FLIGHT, RENDERER
+from .renderer import LOST_AFTER, MAX_IN_FLIGHT, RENDERER, REST_AFTER
 
 
 class Playground:
@@ -40,6 +40,7 @@ class Playground:
     width: float = 9.0  # inches at 100 dpi
     height: float = 3.6
     pointer: bool = False
+    rest_after: float = REST_AFTER  # seconds without a change until the sharp picture
 
     # -- what a subclass describes ---------------------------------------------------------------
 

@@ -17,15 +17,17 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from .live import RENDERER, Playground, button, describe_error
+from .live import RENDERER, REST_AFTER, Playground, button, describe_error
 
 REPAINT_EVERY = 1 / 15  # seconds between two pictures of a running training
+FIRST_FRAME = 0.08  # seconds for which a new run waits at most for its first picture to be drawn
 YIELDS = 12  # turns of the event loop between mini-batches: a message needs several to arrive
 
 
 class Trained(NamedTuple):
     """Where a live run stands: its newest result (or error) and the setting it belongs to."""
 
+    run: int
     generation: int
     values: dict[str, Any]
     result: Any = None
@@ -61,6 +63,7 @@ class TrainingPlayground(Playground):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task | None = None
         self._run = 0  # number of the newest run asked for
+        self._drawing = self._drawn_run = 0  # runs that the newest picture and frame belong to
         self._live: Trained | None = None  # None until a live run has a result
         self._going = threading.Event()  # clear while paused
         self._wake: asyncio.Event | None = None
@@ -191,7 +194,7 @@ class TrainingPlayground(Playground):
                 try:
                     await self._train(run, generation, values)
                 except Exception as error:
-                    if self._note(run, Trained(generation, values, error=error)):
+                    if self._note(Trained(run, generation, values, error=error)):
                         self._show_state("stopped")
         finally:
             _running.discard(self)
@@ -211,12 +214,14 @@ class TrainingPlayground(Playground):
                     if run == self._run:
                         self._show_state("finished")
                     break
-                if not self._note(run, Trained(generation, values, result)):
+                if not self._note(Trained(run, generation, values, result)):
                     break
                 now = time.monotonic()
                 if now - painted >= REPAINT_EVERY:
-                    painted = now
+                    first, painted = not painted, now
                     RENDERER.request(self)
+                    while first and self._drawn_run < run and time.monotonic() < now + FIRST_FRAME:
+                        await asyncio.sleep(0.002)  # drawing has the processor for itself
                 for _ in range(YIELDS):
                     await asyncio.sleep(0)
                 if not self._going.is_set() and run == self._run:
@@ -226,10 +231,10 @@ class TrainingPlayground(Playground):
         finally:
             training.close()
 
-    def _note(self, run: int, state: Trained) -> bool:
-        """Make `state` the newest, unless `run` has been overtaken; whether it has not."""
+    def _note(self, state: Trained) -> bool:
+        """Make `state` the newest, unless its run has been overtaken; whether it has not."""
         with self._state:
-            if run != self._run:
+            if state.run != self._run:
                 return False
             self._live = state
         return True
@@ -249,7 +254,17 @@ class TrainingPlayground(Playground):
         except Exception as error:
             self._error = describe_error(error)
         self._shown_values = live.values
+        self._drawing = live.run
         return live.generation
+
+    def render(self, *, moving: bool) -> None:
+        super().render(moving=moving)
+        self._drawn_run = self._drawing
+
+    @property
+    def rest_after(self) -> float:
+        """No sharp picture while the next one is about to come."""
+        return 2.0 if self._state_name == "running" else REST_AFTER
 
     def _show_state(self, state: str) -> None:
         self._state_name = state

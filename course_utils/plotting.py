@@ -113,14 +113,27 @@ def show(fig: Figure, alt: str) -> None:
 
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    display(*picture_bundle(buffer.getvalue(), alt), raw=True)
+    data, metadata = picture_bundle(buffer.getvalue(), alt)
+    display(data, metadata=metadata, raw=True)
     close(fig)
 
 
 def picture_bundle(png: bytes, alt: str) -> tuple[dict, dict]:
     """The (data, metadata) pair that shows `png` in a notebook with its text."""
-    data = {"text/plain": alt, "image/png": base64.b64encode(png).decode("ascii")}
+    data = {"text/plain": alt, "image/png": base64.b64encode(smaller(png)).decode("ascii")}
     return data, {"image/png": {"alt": alt}}
+
+
+def smaller(png: bytes) -> bytes:
+    """The picture `png` with a palette of 128 colours: a third of the bytes, the same to the eye."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    buffer = io.BytesIO()
+    image.quantize(128, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+        buffer, "PNG", optimize=True
+    )
+    return buffer.getvalue()
 
 
 def close(fig: Figure) -> None:

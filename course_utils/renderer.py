@@ -59,7 +59,7 @@ class Renderer:
                 for playground in self._moving:
                     if playground.can_send():
                         del self._moving[playground]
-                        self._resting[playground] = now + REST_AFTER
+                        self._resting[playground] = now + playground.rest_after
                         return playground, True
                 for playground, due in self._resting.items():
                     if due <= now and playground not in self._moving and playground.can_send():

@@ -282,6 +282,7 @@ class _Progress:
             self.batches, self.due = 0, now + 0.1
 
     def close(self) -> None:
+        self.bar.total = None  # else a notebook keeps a red bar when a batch was not counted
         self.bar.close()
 
 

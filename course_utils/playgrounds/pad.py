@@ -159,8 +159,9 @@ class DigitPad(Playground):
 
     def controls(self) -> Iterable[Control]:
         count = len(_examples(self.dataset)[1])
-        tip = "puts a real handwritten digit on the pad that the network was not trained on"
-        return (Slider("example", FIRST, "test digit number", low=0, high=count - 1, tip=tip),)
+        about = {"label": "test digit number", "width": "360px"}
+        about["tip"] = "puts a handwritten digit on the pad that the network has not learned from"
+        return (Slider("example", FIRST, low=0, high=count - 1, **about),)
 
     def compute(self, example: int) -> Reading:
         images, labels = _examples(self.dataset)
@@ -256,7 +257,7 @@ class DigitPad(Playground):
         tip = "put this test digit on the pad; once more, and the next one comes"
         knobs = [
             button("Clear", self.clear, tip="empty the pad", width="90px"),
-            rows["example"],
+            widgets.HBox([rows["example"]], layout=widgets.Layout(margin="0 0 0 16px")),
             button("Example", self.show_example, tip=tip, width="90px"),
         ]
         line = widgets.Layout(width="900px", max_width="100%", flex_flow="row wrap")

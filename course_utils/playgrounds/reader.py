@@ -249,8 +249,10 @@ def _trained(name: str, progress: bool) -> nn.Module:
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, MAX_LR, total_steps=num_epochs * len(batches)
     )
-    fit(
+    history = fit(
         model, batches, optimizer=optimizer, num_epochs=num_epochs, scheduler=cycle,
         step_scheduler="batch", progress=progress,
     )  # fmt: skip
+    if history.interrupted:  # half a training must not be kept
+        raise KeyboardInterrupt
     return model.eval().requires_grad_(False)

@@ -213,8 +213,9 @@ def verdict(result: Progress) -> str:
     """What went wrong, in words for the picture; empty when nothing did."""
     if result.diverged_at is not None:
         value = result.loss[-1]
-        what = f"{value:.1e}" if math.isfinite(value) else "not a number"
-        return f"diverged at update {result.diverged_at}: the loss is {what}, the steps too large"
+        what = f"{value:,.0f}" if value < 1e6 else f"{value:.1e}"
+        what = {"nan": "not a number", "inf": "infinite"}.get(what, what)
+        return f"diverged at update {result.diverged_at} (loss {what}): the steps are too large"
     loss = result.smooth[-1]
     if loss > 2 * GUESSING:
         return "far worse than guessing: the steps may be too large"
@@ -250,10 +251,10 @@ class DigitTraining(TrainingPlayground):
                 "batch_size", 32, "batch size", options=BATCH_SIZES, tip="images per update"
             ),
             Slider(
-                "lr", 1e-3, "learning rate lr", low=1e-4, high=10.0, log=True,
-                tip="size of the steps, in equal ratios",
+                "lr", 1e-3, "learning rate", low=1e-4, high=10.0, log=True, width="360px",
+                tip="size of the steps; the slider moves in equal ratios",
             ),
-            Slider("beta", 0.9, "β", low=0.0, high=0.99, step=0.01, tip=tip),
+            Slider("beta", 0.9, "β", low=0.0, high=0.99, step=0.01, tip=tip, width="224px"),
         )
 
     def steps(self, *, dtype: str, **values: Any) -> Iterator[Progress]:
@@ -338,24 +339,24 @@ class DigitTraining(TrainingPlayground):
         self._percent.set_text(percent)
         self._source.set_text(result.source)
         count = f"update {result.num_updates} of {result.total_updates}"
-        self._count.set_text(f"{count}{self._state_words(', ')}")
+        self._count.set_text(count + self._state_words(", ", result))
         trouble = verdict(result)
         self._verdict.set_text("\n".join(textwrap.wrap(trouble, 34)))
         self._verdict.set_visible(bool(trouble))
         end = ([epoch[-1]], [30.0]) if result.diverged_at is not None else ([], [])
         self._end.set_data(*end)
 
-    def _state_words(self, before: str) -> str:
-        words = {"ready": "", "running": "", "finished": "finished", "paused": "paused"}
-        state = words.get(self.shown_state, self.shown_state)
-        return f"{before}{state}" if state else ""
+    def _state_words(self, before: str, result: Progress) -> str:
+        if result.diverged_at is not None:
+            return f"{before}ended early"
+        return "" if self.shown_state in ("ready", "running") else f"{before}{self.shown_state}"
 
     def summary(self, result: Progress) -> str:
         loss = rounded([result.loss[-1], result.smooth[-1]])
         text = (
             f"{result.network} with {result.source.removeprefix('torch.optim.')}, batches of "
             f"{result.batch_size}: update {result.num_updates} of {result.total_updates}"
-            f"{self._state_words(', ')}. Batch loss {loss[0]}"
+            f"{self._state_words(', ', result)}. Batch loss {loss[0]}"
         )
         if result.diverged_at is None:
             text += f", smoothed {loss[1]}"
