@@ -240,7 +240,7 @@ class DigitTraining(TrainingPlayground):
     """Train a network to read digits, live. Made by `train_digits`."""
 
     width, height = 9.0, 3.4
-    preview = 26  # half an epoch with the default setting: 20 updates, 2 validations in 3 parts
+    preview = 28  # half an epoch with the default setting: 20 updates, 2 validations of 4 results
 
     def controls(self) -> Iterable[Control]:
         tip = "momentum; for Adam and AdamW β1, for RMSProp alpha; SGD has none"

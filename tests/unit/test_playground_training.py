@@ -1,0 +1,272 @@
+"""The live training of a digit reader: what it computes, says and draws, without a browser."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import itertools
+import math
+import random
+import time
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from course_utils.playgrounds import train_digits
+from course_utils.playgrounds import training as module
+from course_utils.playgrounds.training import (
+    BATCH_SIZES,
+    GUESSING,
+    NETWORKS,
+    NUM_EPOCHS,
+    OPTIMIZER_NAMES,
+    fresh_network,
+    make_rule,
+    train_steps,
+    training_data,
+    verdict,
+)
+
+
+@pytest.fixture(autouse=True)
+def embedded(monkeypatch):
+    monkeypatch.delenv("COURSE_DATASET", raising=False)
+
+
+@pytest.fixture(scope="module")
+def playground():
+    return train_digits()
+
+
+def after(num_updates, **values):
+    """The `Progress` after some updates."""
+    for progress in train_steps(**values):
+        if progress.num_updates == num_updates or progress.diverged_at:
+            return progress
+    raise AssertionError("the training ended before")
+
+
+def whole(**values):
+    return list(train_steps(**values))[-1]
+
+
+def test_the_default_state(playground):
+    text = repr(playground)
+    assert text.startswith(
+        "CNN B with Adam(model.parameters(), lr=0.001, betas=(0.9, 0.999)), batches of 32: "
+        "update 20 of 320. Batch loss "
+    )
+    assert "validation loss" in text and "nan" not in text
+    assert len(playground.result.val_loss) == 2  # and both of them are complete
+    assert playground.result.model.fc1.weight.dtype == torch.float64
+    assert repr(train_digits()) == text
+    assert playground.state == "ready"
+
+
+def test_the_numbers_are_those_of_a_plain_loop():
+    torch.manual_seed(123)
+    before = torch.random.get_rng_state()
+    progress = after(5, network="MLP", optimizer="Momentum", lr=0.05, batch_size=64)
+    assert torch.equal(torch.random.get_rng_state(), before)  # the learner's numbers are untouched
+
+    data = training_data(torch.float32)
+    model = fresh_network("MLP")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    order = torch.randperm(len(data.y_train), generator=torch.Generator().manual_seed(module.SEED))
+    losses = []
+    for batch in order.split(64)[:5]:
+        loss = F.cross_entropy(model(data.X_train[batch]), data.y_train[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    np.testing.assert_allclose(progress.loss, losses, rtol=1e-5)
+    averages = np.cumsum(0.8 ** np.arange(5)[::-1] * losses) / np.cumsum(0.8 ** np.arange(5)[::-1])
+    assert progress.smooth[-1] == pytest.approx(averages[-1], rel=1e-5)
+
+
+def test_both_precisions_and_any_default_start_from_the_same_weights():
+    single = after(3, network="MLP").loss
+    torch.set_default_dtype(torch.float64)
+    try:
+        module._first_weights.cache_clear()
+        double = after(3, network="MLP", dtype=torch.float64).loss
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_allclose(single, double, rtol=1e-4)
+    assert not np.array_equal(single, double)
+
+
+def test_validation_is_that_of_all_validation_images():
+    first = next(p for p in train_steps(network="MLP") if len(p.val_loss))
+    data = training_data(torch.float32)
+    with torch.inference_mode():
+        logits = first.model(data.X_val)
+    assert first.val_loss[0] == pytest.approx(F.cross_entropy(logits, data.y_val).item(), rel=1e-5)
+    right = (logits.argmax(1) == data.y_val).double().mean().item()
+    assert first.val_accuracy[0] == pytest.approx(right)
+    assert first.val_epoch[0] == 10 / 40
+
+
+@pytest.mark.parametrize("batch_size", BATCH_SIZES)
+def test_every_batch_size_ends_after_all_epochs(batch_size):
+    end = whole(network="MLP", batch_size=batch_size)
+    assert end.num_updates == end.total_updates == NUM_EPOCHS * math.ceil(1257 / batch_size)
+    assert end.epoch[-1] == NUM_EPOCHS
+    assert len(end.val_accuracy) == 4 * NUM_EPOCHS and end.val_epoch[-1] == NUM_EPOCHS
+    assert np.isfinite(end.val_loss).all() and end.val_accuracy[-1] > 0.8
+    assert verdict(end) == ""
+
+
+def test_earlier_results_do_not_change():
+    results = list(itertools.islice(train_steps(network="MLP"), 40))
+    early = results[9]
+    losses = early.loss.copy()
+    assert len(early.loss) == 10 < results[-1].num_updates
+    assert np.array_equal(early.loss, losses) and np.array_equal(results[-1].loss[:10], losses)
+
+
+def test_it_learns_to_read():
+    end = list(train_steps(num_epochs=2))[-1]
+    assert end.val_accuracy[-1] > 0.9
+    assert end.smooth[-1] < 0.5
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
+@pytest.mark.parametrize("beta", [0.0, 0.9, 0.99])
+def test_beta_goes_where_it_belongs(optimizer, beta):
+    rule = make_rule(optimizer, 0.1, beta)
+    settings = rule.to_torch([torch.zeros(2, requires_grad=True)]).param_groups[0]
+    assert settings["lr"] == 0.1
+    key = {"RMSProp": "alpha", "Adam": "betas", "AdamW": "betas"}.get(optimizer, "momentum")
+    expected = {"SGD": 0, "Adam": (beta, 0.999), "AdamW": (beta, 0.999)}.get(optimizer, beta)
+    assert settings[key] == expected
+    progress = after(2, network="MLP", optimizer=optimizer, beta=beta, lr=0.01)
+    call = ast.parse(progress.source, mode="eval").body  # what is shown is a line of PyTorch
+    assert ast.unparse(call.args[0]) == "model.parameters()"
+
+
+def test_divergence_is_found_and_said():
+    end = whole(optimizer="SGD", lr=1.0)
+    assert end.diverged_at == end.num_updates < 20
+    assert verdict(end).startswith(f"diverged at update {end.diverged_at} (loss ")
+
+
+def test_a_loss_that_is_not_a_number(monkeypatch, playground):
+    broken = fresh_network("MLP")
+    torch.nn.init.constant_(broken.head.weight, math.nan)
+    monkeypatch.setattr(module, "fresh_network", lambda *_: broken)
+    end = whole(network="MLP")
+    assert end.diverged_at == 1 and math.isnan(end.loss[0])
+    assert verdict(end) == "diverged at update 1 (loss not a number): the steps are too large"
+    text = playground.summary(end)
+    assert "update 1 of 320, ended early. Batch loss nan. Diverged" in text
+    shows(playground, end)
+
+
+def test_guessing_is_said():
+    progress = after(160, network="MLP", optimizer="SGD", lr=1e-4, batch_size=8)
+    assert progress.smooth[-1] > 0.95 * GUESSING
+    assert verdict(progress) == "after a whole epoch still no better than guessing"
+
+
+def shows(playground, progress):
+    with playground.picture.lock:
+        playground.update(progress)
+    frame = playground.picture.frame(moving=True)
+    playground.picture.known_background = playground.picture.background()[0]
+    assert playground.picture.frame(moving=True).format == "patch"
+    return frame
+
+
+def test_the_picture_shows_the_numbers(playground):
+    progress = after(45, network="MLP", batch_size=64)
+    shows(playground, progress)
+    assert np.array_equal(playground._raw.get_ydata(), progress.loss)
+    assert np.array_equal(playground._accuracy.get_ydata(), progress.val_accuracy)
+    assert playground._count.get_text() == "update 45 of 160"
+    assert playground._source.get_text() == (
+        "torch.optim.Adam(model.parameters(), lr=0.001, betas=(0.9, 0.999))"
+    )
+    assert not playground._verdict.get_visible()
+    lost = whole(optimizer="SGD", lr=1.0)
+    shows(playground, lost)
+    assert playground._verdict.get_visible() and len(playground._end.get_xdata()) == 1
+    shows(playground, progress)
+    assert not playground._verdict.get_visible() and not len(playground._end.get_xdata())
+
+
+def settings():
+    """Every control at its ends, and some random settings."""
+    specs = {control.name: control for control in module.DigitTraining.controls(None)}
+    for name, spec in specs.items():
+        for value in spec.ends():
+            yield {name: value}
+    draw = random.Random(0)
+    for _ in range(10):
+        yield {
+            "network": draw.choice(list(NETWORKS)),
+            "optimizer": draw.choice(OPTIMIZER_NAMES),
+            "batch_size": draw.choice(BATCH_SIZES[:4]),
+            "lr": 10 ** draw.uniform(-4, 1),
+            "beta": draw.uniform(0, 0.99),
+        }
+
+
+@pytest.mark.parametrize("values", list(settings()), ids=str)
+def test_every_setting_gives_a_picture_and_a_text(playground, values):
+    progress = after(2, **values)
+    text = playground.summary(progress)
+    assert "update" in text and text.endswith(".")
+    assert "nan" not in text or progress.diverged_at
+    shows(playground, progress)
+
+
+def test_bad_values_are_named():
+    with pytest.raises(ValueError, match=r"unknown control 'batchsize'.*Did you mean 'batch_size'"):
+        train_digits(batchsize=8)
+    with pytest.raises(ValueError, match="unknown optimizer 'adm'.*Did you mean 'Adam'"):
+        train_digits(optimizer="adm")
+    with pytest.raises(ValueError, match=r"lr=100: give a number from 0.0001 to 10"):
+        train_digits(lr=100)
+
+
+def test_the_model_is_a_copy_that_fits_the_notebook(playground):
+    model = playground.model
+    assert not model.training and model is not playground.result.model
+    assert model.fc1.weight.dtype == torch.get_default_dtype()
+    data = training_data(torch.float32)
+    with torch.inference_mode():
+        accuracy = (model(data.X_val).argmax(1) == data.y_val).double().mean().item()
+    assert accuracy == pytest.approx(playground.result.val_accuracy[-1], abs=0.01)
+    with torch.no_grad():
+        model.fc1.weight.zero_()
+    assert playground.model.fc1.weight.abs().max() > 0
+
+
+def test_trains_live_to_the_end_and_gives_the_model():
+    async def scenario():
+        playground = train_digits(network="MLP", batch_size=256, lr=0.003)
+        assert playground.widget is not None
+        sent = []
+        playground._canvas.send = lambda message, buffers=None: sent.append(message)
+        playground._on_message(None, {"type": "ready", "dpr": 1}, None)
+        playground._bound["optimizer"].widget.value = "SGD"  # a moved knob starts the training
+        assert playground._bound["beta"].widget.disabled
+        playground._bound["optimizer"].widget.value = "Adam"
+        assert not playground._bound["beta"].widget.disabled
+        end = time.monotonic() + 20
+        while playground.state != "finished":
+            assert time.monotonic() < end
+            await asyncio.sleep(0.01)
+        result = playground.result
+        assert result.num_updates == result.total_updates
+        assert result.model.fc1.weight.dtype == torch.float32
+        assert torch.equal(
+            playground.model.fc1.weight, result.model.fc1.weight.to(torch.get_default_dtype())
+        )
+        playground.close()
+
+    asyncio.run(scenario())
