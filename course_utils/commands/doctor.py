@@ -6,7 +6,6 @@ run and makes the exit status 1; a "note" is worth knowing and harmless.
 
 from __future__ import annotations
 
-import html
 import importlib
 import importlib.metadata
 import json
@@ -289,33 +288,6 @@ def report(findings: list[Finding]) -> str:
     else:
         lines.append("\nEvery chapter can run here.")
     return "\n".join(lines)
-
-
-class Machine:
-    """Versions and device in a table for a notebook, with what is wrong, if anything."""
-
-    shown = ("torch", "torchvision", "numpy", "matplotlib", "ipywidgets", "jupyterlab")
-
-    def __init__(self) -> None:
-        versions = [(name, importlib.metadata.version(name)) for name in self.shown]
-        found = [finding for part in (python, packages, device, front_end) for finding in part()]
-        words = {finding.topic: finding.detail for finding in found}
-        self.rows = [("Python", words["Python"]), *versions, ("device", words["device"])]
-        problems = [finding for finding in found if finding.status == PROBLEM]
-        self.rows += [(f"problem: {p.topic}", f"{p.detail}. Remedy: {p.remedy}") for p in problems]
-        if not problems:
-            self.rows.append(("live pictures", "their parts are installed"))
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{name:<14} {detail}" for name, detail in self.rows)
-
-    def _repr_html_(self) -> str:
-        cell = '<td style="text-align: left">'
-        lines = (
-            f"<tr>{cell}{html.escape(name)}</td>{cell}{html.escape(detail)}</td></tr>"
-            for name, detail in self.rows
-        )
-        return f"<table><tbody>{''.join(lines)}</tbody></table>"
 
 
 def main() -> int:

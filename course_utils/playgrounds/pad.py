@@ -225,6 +225,12 @@ class DigitPad(Playground):
             self._drawing, self._chosen, self._last = None, True, None
         super().changed()
 
+    def reset(self) -> None:
+        """Back to the beginning: the first test digit, which makes room for a drawing."""
+        super().reset()
+        self.changed()
+        self._chosen = False
+
     def _pen_down(self) -> np.ndarray:
         """The ink to draw into. The digit that is there at the beginning makes room."""
         if self._drawing is None:

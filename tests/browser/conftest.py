@@ -50,22 +50,27 @@ def chapter(browser, lab) -> Iterator[Callable[[str], LabPage]]:
         page.page.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def scratch(browser, lab) -> Iterator[Callable[..., LabPage]]:
-    """`scratch(source, …)` is a new notebook with these code cells, run to its end."""
+    """`scratch(source, …)` is a notebook with these code cells, run to its end.
+
+    The tests of a module share it: the same sources are the same open page.
+    """
     url, folder = lab
-    opened: list[LabPage] = []
+    opened: dict[tuple[str, ...], LabPage] = {}
 
     def write(*sources: str) -> LabPage:
-        spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        notebook = nbformat.v4.new_notebook(metadata={"kernelspec": spec})
-        notebook.cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
-        name = f"scratch{len(list(folder.glob('scratch*')))}.ipynb"
-        nbformat.write(notebook, folder / name)
-        opened.append(LabPage(browser.new_page(), url, name))
-        opened[-1].run_all()
-        return opened[-1]
+        if sources not in opened:
+            spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+            notebook = nbformat.v4.new_notebook(metadata={"kernelspec": spec})
+            notebook.cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
+            name = f"scratch{len(list(folder.glob('scratch*')))}.ipynb"
+            nbformat.write(notebook, folder / name)
+            opened[sources] = LabPage(browser.new_page(), url, name)
+            opened[sources].run_all()
+        opened[sources].page.bring_to_front()
+        return opened[sources]
 
     yield write
-    for page in opened:
+    for page in opened.values():
         page.page.close()

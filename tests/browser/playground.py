@@ -45,6 +45,12 @@ class Live:
         )
         self.canvas.evaluate(COUNT_PAINTS)
 
+    def reset(self) -> Live:
+        """Put every control back, as its Reset button does, and wait for the picture."""
+        self.ask("p.reset()")
+        self.still()
+        return self
+
     # -- reading -----------------------------------------------------------------------------------
 
     def ask(self, expression: str) -> Any:

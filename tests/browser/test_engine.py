@@ -38,7 +38,7 @@ wave
 
 
 def test_an_error_is_red_words_and_the_next_good_value_clears_it(scratch):
-    live = Live(scratch(WAVE), 0)
+    live = Live(scratch(WAVE), 0).reset()
     (box,) = live.boxes()
     box.click()
     alert = live.root.locator(".course-live-error")
@@ -52,7 +52,7 @@ def test_an_error_is_red_words_and_the_next_good_value_clears_it(scratch):
 
 
 def test_keys_on_the_picture_do_not_reach_the_notebook(scratch):
-    live = Live(scratch(WAVE), 0)
+    live = Live(scratch(WAVE), 0).reset()
     cells = len(live.lab.cells())
     live.canvas.focus()
     for key in ("d", "d", "ArrowUp", "b", "ArrowLeft", "x"):
@@ -83,7 +83,7 @@ CONTRAST = """(node) => {
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_words_are_readable_in_both_themes(scratch, theme):
     lab = scratch(WAVE)
-    live = Live(lab, 0)
+    live = Live(lab, 0).reset()
     lab.page.evaluate(
         "async (theme) => await window.jupyterapp.commands.execute("
         "'apputils:change-theme', {theme})",
@@ -105,10 +105,9 @@ def test_words_are_readable_in_both_themes(scratch, theme):
 
 
 def test_the_picture_is_sharp_at_rest_on_a_hidpi_screen(browser, lab, scratch):
-    name = scratch(WAVE)
+    scratch(WAVE)
     url, folder = lab
     newest = max(folder.glob("scratch*"), key=lambda path: path.stat().st_mtime).name
-    name.page.close()
     context = browser.browser.new_context(
         viewport={"width": 1366, "height": 900}, device_scale_factor=2
     )

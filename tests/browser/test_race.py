@@ -11,7 +11,7 @@ RACE = "from course_utils.playgrounds import race\nrace()"
 
 @pytest.fixture
 def live(scratch) -> Live:
-    return Live(scratch(RACE), 0)
+    return Live(scratch(RACE), 0).reset()
 
 
 def test_the_start_follows_the_pointer_and_the_arrow_keys(live):
@@ -42,7 +42,7 @@ def test_play_pause_and_step(live):
 
 
 def test_pytorch_panel_setting_and_nonsense(live):
-    live.button("PyTorch").click()
+    live.root.get_by_text("PyTorch", exact=True).click()
     program = live.root.locator(".course-race-program")
     program.get_by_text("torch.optim").first.wait_for()
     field = live.root.locator(".course-race-setting input")

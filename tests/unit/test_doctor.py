@@ -176,14 +176,3 @@ def test_the_real_doctor_runs_from_the_command_line():
     said = ran.stdout.splitlines()
     assert ran.returncode == any(line.startswith("problem") for line in said)
     assert "embedded digits: 1,797 images" in ran.stdout
-
-
-def test_the_table_of_a_notebook_has_versions_device_and_no_path():
-    import torch
-
-    table = doctor.Machine()
-    rows = dict(table.rows)
-    assert rows["torch"] == torch.__version__.split("+")[0]
-    assert rows["device"].startswith(("cpu", "cuda", "mps"))
-    assert str(doctor.ROOT) not in repr(table)
-    assert table._repr_html_().count("<tr>") == len(table.rows)

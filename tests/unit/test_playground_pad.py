@@ -37,7 +37,7 @@ def pad(trained):
 
 
 @pytest.fixture(scope="module")
-def test_digits():
+def samples():
     return data.digits("embedded", dtype=torch.float32)
 
 
@@ -75,17 +75,17 @@ def test_the_reader_is_made_once_and_leaves_the_random_numbers_alone(trained):
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-def test_the_reader_reads_test_digits_wherever_they_are_on_the_pad(trained, test_digits):
+def test_the_reader_reads_test_digits_wherever_they_are_on_the_pad(trained, samples):
     rng = np.random.default_rng(0)
     right = 0
-    for image, label in zip(test_digits.X_test[:, 0], test_digits.y_test, strict=True):
+    for image, label in zip(samples.X_test[:, 0], samples.y_test, strict=True):
         side = int(rng.integers(80, 220))
         top, left = rng.integers(0, SIDE - side + 1, 2)
         ink = np.zeros((SIDE, SIDE), np.float32)
         large = F.interpolate(image[None, None], size=(side, side), mode="bilinear")[0, 0]
         ink[top : top + side, left : left + side] = large.clamp(0, 1)
         right += read_drawing(ink, trained).digit == label
-    assert right / len(test_digits.y_test) > 0.94
+    assert right / len(samples.y_test) > 0.94
 
 
 @pytest.mark.parametrize(
@@ -148,10 +148,10 @@ def test_the_bars_are_the_softmax_of_the_outputs():
     assert repr(unsure).endswith("reads 4, probability above 0.1; it is unsure, next comes 2.")
 
 
-def test_examples_come_by_slider_by_button_and_by_keys(pad, test_digits):
-    for number in (0, 7, len(test_digits.y_test) - 1):
+def test_examples_come_by_slider_by_button_and_by_keys(pad, samples):
+    for number in (0, 7, len(samples.y_test) - 1):
         pad.set(example=number)
-        label = test_digits.y_test[number].item()
+        label = samples.y_test[number].item()
         assert repr(pad).startswith(f"Test digit number {number}, a {label}: ")
     pad.set(example=3)
     pad.show_example()  # it is there already: the next one
@@ -165,7 +165,7 @@ def test_examples_come_by_slider_by_button_and_by_keys(pad, test_digits):
     assert "number 0," in repr(pad)
     pad.on_key("Escape", False)
     assert repr(pad) == EMPTY
-    pad.set(example=len(test_digits.y_test) - 1)
+    pad.set(example=len(samples.y_test) - 1)
     pad.show_example()
     assert "number 0," in repr(pad)
 
@@ -291,8 +291,9 @@ def test_a_line_is_sent_as_changed_pixels(pad):
     assert pad.picture.frame(moving=True).format == "patch"
 
 
-def test_pasted_digits_keep_their_shape(test_digits):
-    ink = pasted(test_digits.X_test[0, 0], 200)
+def test_pasted_digits_keep_their_shape(samples):
+    ink = pasted(samples.X_test[0, 0], 200)
     assert ink.shape == (SIDE, SIDE) and ink.min() == 0 and ink.max() <= 1
     assert ink[:40].sum() == ink[240:].sum() == ink[:, :40].sum() == 0
-    assert ink.sum() == pytest.approx(test_digits.X_test[0].sum().item() * (200 / 28) ** 2, rel=0.02)
+    expected = samples.X_test[0].sum().item() * (200 / 28) ** 2
+    assert ink.sum() == pytest.approx(expected, rel=0.02)

@@ -227,7 +227,7 @@ def test_every_setting_gives_a_picture_and_a_text(playground, values):
 def test_bad_values_are_named():
     with pytest.raises(ValueError, match=r"unknown control 'batchsize'.*Did you mean 'batch_size'"):
         train_digits(batchsize=8)
-    with pytest.raises(ValueError, match="unknown optimizer 'adm'.*Did you mean 'Adam'"):
+    with pytest.raises(ValueError, match=r"unknown optimizer 'adm'.*Did you mean 'Adam'"):
         train_digits(optimizer="adm")
     with pytest.raises(ValueError, match=r"lr=100: give a number from 0.0001 to 10"):
         train_digits(lr=100)
