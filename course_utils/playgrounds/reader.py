@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils.data import digits
-from course_utils.playgrounds.seeded import seeded_network
+from course_utils.playgrounds.seeded import one_thread, seeded_network
 from course_utils.training import fit
 
 Point = tuple[float, float]
@@ -249,10 +249,11 @@ def _trained(name: str, progress: bool) -> nn.Module:
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, MAX_LR, total_steps=num_epochs * len(batches)
     )
-    history = fit(
-        model, batches, optimizer=optimizer, num_epochs=num_epochs, scheduler=cycle,
-        step_scheduler="batch", progress=progress,
-    )  # fmt: skip
+    with one_thread():
+        history = fit(
+            model, batches, optimizer=optimizer, num_epochs=num_epochs, scheduler=cycle,
+            step_scheduler="batch", progress=progress,
+        )  # fmt: skip
     if history.interrupted:  # half a training must not be kept
         raise KeyboardInterrupt
     return model.eval().requires_grad_(False)

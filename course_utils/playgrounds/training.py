@@ -26,7 +26,7 @@ from course_utils.live_training import TrainingPlayground
 from course_utils.models import digit_cnn, digit_mlp
 from course_utils.names import look_up
 from course_utils.optimizers import Optimizer, make_optimizer
-from course_utils.playgrounds.seeded import seeded_network
+from course_utils.playgrounds.seeded import one_thread, seeded_network
 from course_utils.plotting import BLACK, GREY, RED, SPLIT_STYLES
 from course_utils.printing import rounded
 
@@ -258,7 +258,13 @@ class DigitTraining(TrainingPlayground):
         )
 
     def steps(self, *, dtype: str, **values: Any) -> Iterator[Progress]:
-        return train_steps(**values, dtype=getattr(torch, dtype))
+        training = train_steps(**values, dtype=getattr(torch, dtype))
+        while True:
+            with one_thread():  # not across the yield: then it is the learner's turn
+                result = next(training, None)
+            if result is None:
+                return
+            yield result
 
     @property
     def model(self) -> nn.Module:
