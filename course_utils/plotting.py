@@ -125,7 +125,7 @@ def picture_bundle(png: bytes, alt: str) -> tuple[dict, dict]:
 
 
 def smaller(png: bytes) -> bytes:
-    """The picture `png` with a palette of 128 colours: a third of the bytes, the same to the eye."""
+    """The picture `png` with 128 colours: a third of the bytes, the same to the eye."""
     from PIL import Image
 
     image = Image.open(io.BytesIO(png)).convert("RGB")

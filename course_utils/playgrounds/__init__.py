@@ -1,7 +1,7 @@
 """The playgrounds: live figures, each fetched only when it is first asked for.
 
-    from course_utils.playgrounds import race
-    race()
+from course_utils.playgrounds import race
+race()
 """
 
 from __future__ import annotations

@@ -66,10 +66,23 @@ class EmaExplorer(Playground):
 
     def controls(self) -> Iterable[Control]:
         return [
-            Slider("beta", 0.9, label="β", low=0.0, high=0.99, step=0.01, width="430px",
-                   tip="how much of the old average is kept each day"),
-            Toggle("bias_correction", False, label="bias correction", width="180px",
-                   tip="divide by the sum of the weights, 1 − βᵗ on day t"),
+            Slider(
+                "beta",
+                0.9,
+                label="β",
+                low=0.0,
+                high=0.99,
+                step=0.01,
+                width="430px",
+                tip="how much of the old average is kept each day",
+            ),
+            Toggle(
+                "bias_correction",
+                False,
+                label="bias correction",
+                width="180px",
+                tip="divide by the sum of the weights, 1 − βᵗ on day t",
+            ),
         ]
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
@@ -111,8 +124,16 @@ class EmaExplorer(Playground):
         left.xaxis.labelpad = right.xaxis.labelpad = 0
         self.top = TOPS[0]
         return [
-            self.span, self.span_label, self.line, self.end, self.plain, self.plain_label,
-            self.title, self.stems, self.mark, self.mark_label,
+            self.span,
+            self.span_label,
+            self.line,
+            self.end,
+            self.plain,
+            self.plain_label,
+            self.title,
+            self.stems,
+            self.mark,
+            self.mark_label,
         ]
 
     def update(self, result: Average) -> None:

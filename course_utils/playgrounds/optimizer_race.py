@@ -28,9 +28,12 @@ class Notches(Choice):
         import ipywidgets as widgets
 
         return widgets.SelectionSlider(
-            options=[(f"{option:g}" if isinstance(option, float) else str(option), option)
-                     for option in self.options],
-            value=self.default, **self._common(),
+            options=[
+                (f"{option:g}" if isinstance(option, float) else str(option), option)
+                for option in self.options
+            ],
+            value=self.default,
+            **self._common(),
         )
 
 
@@ -59,8 +62,13 @@ def start_sliders(surface: Surface) -> list[Slider]:
     ):
         sliders.append(
             Slider(
-                f"start_{axis}", default, label=f"Start {axis}", low=low, high=high,
-                step=0.01 if high - low <= 5 else 0.05, width="158px",
+                f"start_{axis}",
+                default,
+                label=f"Start {axis}",
+                low=low,
+                high=high,
+                step=0.01 if high - low <= 5 else 0.05,
+                width="158px",
                 tip="you can also drag the start on the map, or press the arrow keys on it",
             )
         )
@@ -97,17 +105,51 @@ class OptimizerRace(Playground):
     def controls(self) -> Iterable[Control]:
         start = ("SGD", "Momentum", "RMSProp", "Adam", *self._own)
         return [
-            Choice("surface", self._surface.name, label="Surface", options=tuple(SURFACES),
-                   width="172px"),
+            Choice(
+                "surface",
+                self._surface.name,
+                label="Surface",
+                options=tuple(SURFACES),
+                width="172px",
+            ),
             Checks("optimizers", start, label=" ", options=tuple(self.known_optimizers)),
-            Slider("lr", 0.1, label="Learning rate", low=1e-4, high=10.0, log=True, readout=".3g",
-                   width="250px", tip="the same for all; one step of the slider is about 12 %"),
-            Slider("momentum", 0.9, label="β, β₁", low=0.0, high=0.99, step=0.01, width="204px",
-                   tip="memory of the slope: momentum of Momentum and Nesterov, β₁ of Adam, AdamW"),
-            Notches("beta2", 0.99, label="β₂, α", options=BETA2, width="204px",
-                    tip="memory of the squared slope: α of RMSProp, β₂ of Adam and AdamW"),
-            Notches("batch_size", "full", label="Batch size", options=BATCH_SIZES, width="208px",
-                    tip="a smaller batch gives noisier slopes: σ/√(batch size); full: no noise"),
+            Slider(
+                "lr",
+                0.1,
+                label="Learning rate",
+                low=1e-4,
+                high=10.0,
+                log=True,
+                readout=".3g",
+                width="250px",
+                tip="the same for all; one step of the slider is about 12 %",
+            ),
+            Slider(
+                "momentum",
+                0.9,
+                label="β, β₁",
+                low=0.0,
+                high=0.99,
+                step=0.01,
+                width="204px",
+                tip="memory of the slope: momentum of Momentum and Nesterov, β₁ of Adam, AdamW",
+            ),
+            Notches(
+                "beta2",
+                0.99,
+                label="β₂, α",
+                options=BETA2,
+                width="204px",
+                tip="memory of the squared slope: α of RMSProp, β₂ of Adam and AdamW",
+            ),
+            Notches(
+                "batch_size",
+                "full",
+                label="Batch size",
+                options=BATCH_SIZES,
+                width="208px",
+                tip="a smaller batch gives noisier slopes: σ/√(batch size); full: no noise",
+            ),
             Slider("steps", MAX_STEPS, label="Steps", low=0, high=MAX_STEPS, width="176px"),
             *start_sliders(self._surface),
         ]
@@ -308,5 +350,3 @@ def race(
         ValueError: for an unknown name or a value out of range, with what is allowed.
     """
     return OptimizerRace(own, setting, **values)
-
-

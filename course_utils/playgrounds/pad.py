@@ -322,12 +322,18 @@ class DigitPad(Playground):
         for label in bars.get_yticklabels():
             label.set_fontsize(12)
         self._bars = list(bars.barh(range(10), [0] * 10, height=0.72, linewidth=0))
-        self._percents = [
-            bars.text(0, k, "", va="center", fontsize=10) for k in range(10)
-        ]
+        self._percents = [bars.text(0, k, "", va="center", fontsize=10) for k in range(10)]
         self._note = bars.text(
-            0.98, 0.98, "", transform=bars.transAxes, ha="right", va="top", color=RED, fontsize=10,
-            bbox={"facecolor": "white", "edgecolor": RED, "linewidth": 1, "pad": 3}, wrap=False,
+            0.98,
+            0.98,
+            "",
+            transform=bars.transAxes,
+            ha="right",
+            va="top",
+            color=RED,
+            fontsize=10,
+            bbox={"facecolor": "white", "edgecolor": RED, "linewidth": 1, "pad": 3},
+            wrap=False,
         )
         texts = [self._hint, self._reads, self._big, *self._percents, self._note]
         return [*images, *self._bars, *texts]

@@ -24,11 +24,17 @@ class PlayBar:
 
         self.race, self.slider = race, slider
         self.play = widgets.Play(
-            min=0, max=slider.value, value=slider.value, interval=SPEEDS["20 steps/s"],
-            show_repeat=False, layout=widgets.Layout(width="72px", margin="0 4px 0 0"),
+            min=0,
+            max=slider.value,
+            value=slider.value,
+            interval=SPEEDS["20 steps/s"],
+            show_repeat=False,
+            layout=widgets.Layout(width="72px", margin="0 4px 0 0"),
         )
         self.speed = widgets.Dropdown(
-            options=list(SPEEDS.items()), value=self.play.interval, tooltip="speed of the player",
+            options=list(SPEEDS.items()),
+            value=self.play.interval,
+            tooltip="speed of the player",
             layout=widgets.Layout(width="104px", margin="0 8px 0 0"),
         )
         self.play.observe(lambda change: race.set(steps=change["new"]), names="value")
@@ -65,7 +71,8 @@ class SettingPanel:
             layout=widgets.Layout(width="74px"),
         )
         self.text = widgets.Text(
-            description="Setting", continuous_update=False,
+            description="Setting",
+            continuous_update=False,
             tooltip="copy it to keep this setting; paste one and press Enter to restore it",
             layout=widgets.Layout(width="892px", max_width="100%"),
             style={"description_width": "initial"},

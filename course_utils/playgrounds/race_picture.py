@@ -22,8 +22,14 @@ CURVES = (0.566, 0.145, 0.31, 0.755)
 MAX_STEPS = 150
 LOWEST_LOSS = 1e-6  # what is smaller lies on the lower edge
 HIGHEST_LOSS = {  # somewhat above the highest point of the map, and fixed, so that curves compare
-    "ravine": 1e2, "bowl": 1e2, "Rosenbrock": 1e4, "saddle": 1e1,
-    "Beale": 1e6, "Himmelblau": 1e4, "plateau": 1e1, "two wells": 1e2,
+    "ravine": 1e2,
+    "bowl": 1e2,
+    "Rosenbrock": 1e4,
+    "saddle": 1e1,
+    "Beale": 1e6,
+    "Himmelblau": 1e4,
+    "plateau": 1e1,
+    "two wells": 1e2,
 }
 TITLES = {
     "ravine": "Ravine: steep across, flat along",
@@ -118,7 +124,12 @@ class RacePicture:
         """The artists of one optimizer: its path, its loss, both ends, its name and its mishap."""
         line = dict(color=style["color"], linestyle=style["linestyle"], lw=2, zorder=3)
         end = dict(
-            color=style["color"], marker=style["marker"], ls="", mec="white", mew=1, zorder=5,
+            color=style["color"],
+            marker=style["marker"],
+            ls="",
+            mec="white",
+            mew=1,
+            zorder=5,
             ms=14 if style["marker"] == "*" else 9,
         )
         text = dict(fontsize=10, color=ink(style["color"]))

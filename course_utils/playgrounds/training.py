@@ -251,7 +251,13 @@ class DigitTraining(TrainingPlayground):
                 "batch_size", 32, "batch size", options=BATCH_SIZES, tip="images per update"
             ),
             Slider(
-                "lr", 1e-3, "learning rate", low=1e-4, high=10.0, log=True, width="360px",
+                "lr",
+                1e-3,
+                "learning rate",
+                low=1e-4,
+                high=10.0,
+                log=True,
+                width="360px",
                 tip="size of the steps; the slider moves in equal ratios",
             ),
             Slider("beta", 0.9, "β", low=0.0, high=0.99, step=0.01, tip=tip, width="224px"),
@@ -329,7 +335,13 @@ class DigitTraining(TrainingPlayground):
         self._source = fig.text(0.075, 0.935, "", family="DejaVu Sans Mono", fontsize=10)
         self._count = fig.text(0.98, 0.935, "", ha="right", fontsize=10.5, color=BLACK)
         self._verdict = left.text(
-            0.03, 0.06, "", transform=left.transAxes, color=RED, fontsize=10.5, weight="bold",
+            0.03,
+            0.06,
+            "",
+            transform=left.transAxes,
+            color=RED,
+            fontsize=10.5,
+            weight="bold",
             bbox={"facecolor": "white", "edgecolor": RED, "linewidth": 1, "pad": 3},
         )
         lines = [self._raw, self._smooth, self._val_loss, self._end, self._accuracy]
@@ -345,6 +357,8 @@ class DigitTraining(TrainingPlayground):
         self._percent.set_text(percent)
         self._source.set_text(result.source)
         count = f"update {result.num_updates} of {result.total_updates}"
+        if self.shown_state == "ready" and result.diverged_at is None:
+            count = f"first {result.num_updates} of {result.total_updates} updates: press Start"
         self._count.set_text(count + self._state_words(", ", result))
         trouble = verdict(result)
         self._verdict.set_text("\n".join(textwrap.wrap(trouble, 34)))

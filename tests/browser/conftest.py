@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,29 +22,44 @@ def browser() -> Iterator:
         yield context
 
 
-@pytest.fixture(scope="session", params=[True, False], ids=["subshells", "no-subshells"])
-def lab(request, tmp_path_factory) -> Iterator[tuple[str, Path]]:
-    """Address and folder of a JupyterLab over a copy of the notebooks."""
-    folder = tmp_path_factory.mktemp("lab")
-    for notebook in NOTEBOOKS.glob("*.ipynb"):
-        shutil.copy(notebook, folder)
-    with lab_server(folder, subshells=request.param) as url:
-        yield url, folder
-
-
 @pytest.fixture(scope="session")
-def chapter(browser, lab) -> Iterator[Callable[[str], LabPage]]:
-    """`chapter("09")` is that chapter, open and run to its end; it stays open for further tests."""
-    url, folder = lab
-    pages: dict[str, LabPage] = {}
+def labs(tmp_path_factory) -> Iterator[Callable[[bool], tuple[str, Path]]]:
+    """`labs(subshells)`: address and folder of a JupyterLab over a copy of the notebooks."""
+    started: dict[bool, tuple[str, Path]] = {}
+    with contextlib.ExitStack() as servers:
 
-    def open_chapter(number: str) -> LabPage:
-        if number not in pages:
+        def lab_with(subshells: bool) -> tuple[str, Path]:
+            if subshells not in started:
+                folder = tmp_path_factory.mktemp("lab")
+                for notebook in NOTEBOOKS.glob("*.ipynb"):
+                    shutil.copy(notebook, folder)
+                url = servers.enter_context(lab_server(folder, subshells=subshells))
+                started[subshells] = (url, folder)
+            return started[subshells]
+
+        yield lab_with
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["subshells", "no-subshells"])
+def lab(request, labs) -> tuple[str, Path]:
+    """A JupyterLab, once with and once without subshells."""
+    return labs(request.param)
+
+
+@pytest.fixture(scope="module")
+def chapter(browser, labs) -> Iterator[Callable[[str, bool], LabPage]]:
+    """`chapter("09", subshells)` is that chapter, open and run to its end; it stays open."""
+    pages: dict[tuple[str, bool], LabPage] = {}
+
+    def open_chapter(number: str, subshells: bool) -> LabPage:
+        key = (number, subshells)
+        if key not in pages:
+            url, folder = labs(subshells)
             (notebook,) = folder.glob(f"{number}_*.ipynb")
-            pages[number] = LabPage(browser.new_page(), url, notebook.name)
-            pages[number].run_all()
-        pages[number].page.bring_to_front()
-        return pages[number]
+            pages[key] = LabPage(browser.new_page(), url, notebook.name)
+            pages[key].run_all()
+        pages[key].page.bring_to_front()
+        return pages[key]
 
     yield open_chapter
     for page in pages.values():

@@ -123,7 +123,9 @@ class Live:
         """An option of a drop-down list, followed to the picture."""
         before, at = self.values(), choice.evaluate("(s) => s.selectedOptions[0].label")
         choice.select_option(label=label)
-        return self.follow(before, changes=label != at)
+        # The speed of a player, for one, is no value of the picture.
+        is_value = at in map(str, before.values())
+        return self.follow(before, changes=is_value and label != at)
 
     def knobs(self) -> list[Any]:
         return [knob for knob in self.root.locator(".noUi-handle").all() if knob.is_visible()]

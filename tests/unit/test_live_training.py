@@ -194,6 +194,15 @@ def test_a_knob_moved_on_another_thread():
     live(scenario)
 
 
+def test_the_browsers_arithmetic_starts_nothing():
+    async def scenario(playground, page):
+        playground._bound["lr"].widget.value = 1.0000000000000002  # as a page may say at once
+        await asyncio.sleep(0.05)
+        assert playground.state == "ready" and playground.values["lr"] == 1.0
+
+    live(scenario)
+
+
 def test_a_moved_knob_starts_the_training():
     async def scenario(playground, page):
         playground._bound["lr"].widget.value = 0.5

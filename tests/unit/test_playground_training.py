@@ -186,7 +186,7 @@ def test_the_picture_shows_the_numbers(playground):
     shows(playground, progress)
     assert np.array_equal(playground._raw.get_ydata(), progress.loss)
     assert np.array_equal(playground._accuracy.get_ydata(), progress.val_accuracy)
-    assert playground._count.get_text() == "update 45 of 160"
+    assert playground._count.get_text() == "first 45 of 160 updates: press Start"
     assert playground._source.get_text() == (
         "torch.optim.Adam(model.parameters(), lr=0.001, betas=(0.9, 0.999))"
     )
@@ -250,17 +250,22 @@ def test_trains_live_to_the_end_and_gives_the_model():
     async def scenario():
         playground = train_digits(network="MLP", batch_size=256, lr=0.003)
         assert playground.widget is not None
-        sent = []
-        playground._canvas.send = lambda message, buffers=None: sent.append(message)
+
+        def page(message, buffers=None):  # paints everything at once
+            painted = {"type": "painted", "frame": message.get("frame", -1)}
+            playground._on_message(None, painted, None)
+
+        playground._canvas.send = page
         playground._on_message(None, {"type": "ready", "dpr": 1}, None)
         playground._bound["optimizer"].widget.value = "SGD"  # a moved knob starts the training
         assert playground._bound["beta"].widget.disabled
         playground._bound["optimizer"].widget.value = "Adam"
         assert not playground._bound["beta"].widget.disabled
         end = time.monotonic() + 20
-        while playground.state != "finished":
+        while not playground._count.get_text().endswith(", finished"):
             assert time.monotonic() < end
             await asyncio.sleep(0.01)
+        assert playground.state == "finished"
         result = playground.result
         assert result.num_updates == result.total_updates
         assert result.model.fc1.weight.dtype == torch.float32
@@ -269,4 +274,10 @@ def test_trains_live_to_the_end_and_gives_the_model():
         )
         playground.close()
 
-    asyncio.run(scenario())
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)  # the training uses one, and gives the others back
+    try:
+        asyncio.run(scenario())
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
