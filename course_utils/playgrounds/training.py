@@ -284,18 +284,16 @@ class DigitTraining(TrainingPlayground):
     def layout(self, rows: dict[str, Any]) -> list[Any]:
         import ipywidgets as widgets
 
+        def follow(_: Any = None) -> None:  # plain SGD has no β
+            rows["beta"].disabled = rows["optimizer"].value == "SGD"
+
+        rows["optimizer"].observe(follow, names="value")
+        follow()
         buttons = widgets.HBox(self.train_buttons(), layout=widgets.Layout(width="292px"))
         line = widgets.Layout(width="900px", max_width="100%", flex_flow="row wrap")
         first = [rows["network"], rows["optimizer"], rows["batch_size"]]
-        return [
-            widgets.HBox(first, layout=line),
-            widgets.HBox([rows["lr"], rows["beta"], buttons], layout=line),
-        ]
-
-    def changed(self) -> None:
-        if "beta" in self._bound:  # plain SGD has no β
-            self._bound["beta"].widget.disabled = self.values["optimizer"] == "SGD"
-        super().changed()
+        second = [rows["lr"], rows["beta"], buttons]
+        return [widgets.HBox(first, layout=line), widgets.HBox(second, layout=line)]
 
     # -- picture -----------------------------------------------------------------------------------
 
@@ -320,7 +318,7 @@ class DigitTraining(TrainingPlayground):
         style = {"color": val["color"], "linestyle": val["linestyle"], "marker": val["marker"]}
         (self._val_loss,) = left.plot([], [], **style, markersize=3.5, label="validation images")
         left.legend(loc="upper right", bbox_to_anchor=(1.01, 1.04), fontsize=9.5, handlelength=2.4)
-        (self._end,) = left.plot([], [], color=RED, marker="X", markersize=11, linestyle="none")
+        (self._end,) = left.plot([], [], "X", color=RED, markersize=11)
 
         right.set_title("How many digits does it read?")
         right.set_ylim(0, 1.04)
@@ -332,7 +330,7 @@ class DigitTraining(TrainingPlayground):
         self._percent = right.text(
             0.97, 0.42, "", transform=right.transAxes, ha="right", fontsize=20, color=val["color"]
         )
-        self._source = fig.text(0.075, 0.935, "", family="DejaVu Sans Mono", fontsize=10)
+        self._source = fig.text(0.075, 0.935, "", family="DejaVu Sans Mono", fontsize=9)
         self._count = fig.text(0.98, 0.935, "", ha="right", fontsize=10.5, color=BLACK)
         self._verdict = left.text(
             0.03,
@@ -357,14 +355,13 @@ class DigitTraining(TrainingPlayground):
         self._percent.set_text(percent)
         self._source.set_text(result.source)
         count = f"update {result.num_updates} of {result.total_updates}"
-        if self.shown_state == "ready" and result.diverged_at is None:
-            count = f"first {result.num_updates} of {result.total_updates} updates: press Start"
+        if self.shown_state == "ready" and not result.diverged_at:
+            count = f"{result.num_updates} of {result.total_updates} updates: press Start"
         self._count.set_text(count + self._state_words(", ", result))
         trouble = verdict(result)
         self._verdict.set_text("\n".join(textwrap.wrap(trouble, 34)))
         self._verdict.set_visible(bool(trouble))
-        end = ([epoch[-1]], [30.0]) if result.diverged_at is not None else ([], [])
-        self._end.set_data(*end)
+        self._end.set_data(*([epoch[-1:], [30.0]] if result.diverged_at else [[], []]))
 
     def _state_words(self, before: str, result: Progress) -> str:
         if result.diverged_at is not None:

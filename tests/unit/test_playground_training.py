@@ -186,7 +186,7 @@ def test_the_picture_shows_the_numbers(playground):
     shows(playground, progress)
     assert np.array_equal(playground._raw.get_ydata(), progress.loss)
     assert np.array_equal(playground._accuracy.get_ydata(), progress.val_accuracy)
-    assert playground._count.get_text() == "first 45 of 160 updates: press Start"
+    assert playground._count.get_text() == "45 of 160 updates: press Start"
     assert playground._source.get_text() == (
         "torch.optim.Adam(model.parameters(), lr=0.001, betas=(0.9, 0.999))"
     )
@@ -259,6 +259,10 @@ def test_trains_live_to_the_end_and_gives_the_model():
         playground._on_message(None, {"type": "ready", "dpr": 1}, None)
         playground._bound["optimizer"].widget.value = "SGD"  # a moved knob starts the training
         assert playground._bound["beta"].widget.disabled
+        playground.reset()
+        assert playground.values["optimizer"] == "Adam" and playground.state == "ready"
+        assert not playground._bound["beta"].widget.disabled
+        playground._bound["optimizer"].widget.value = "SGD"
         playground._bound["optimizer"].widget.value = "Adam"
         assert not playground._bound["beta"].widget.disabled
         end = time.monotonic() + 20
