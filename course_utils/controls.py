@@ -7,7 +7,7 @@ widget. Every control has a keyboard and a pointer, because ipywidgets' sliders 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from .names import unknown_name
@@ -182,6 +182,23 @@ class Choice(Control):
 
 
 @dataclass(frozen=True)
+class Notches(Choice):
+    """One of several `options` in their order, from a slider that clicks into each."""
+
+    def _widget(self) -> Any:
+        import ipywidgets as widgets
+
+        return widgets.SelectionSlider(
+            options=[
+                (f"{option:g}" if isinstance(option, float) else str(option), option)
+                for option in self.options
+            ],
+            value=self.default,
+            **self._common(),
+        )
+
+
+@dataclass(frozen=True)
 class Toggle(Control):
     """On or off, as a check box."""
 
@@ -204,7 +221,6 @@ class Checks(Control):
     """Any number of `options`, one check box each; the value is a tuple in their order."""
 
     options: Sequence[str] = ()
-    colors: dict[str, str] = field(default_factory=dict)
 
     def ends(self) -> list:
         return [(), tuple(self.options)]

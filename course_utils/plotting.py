@@ -125,14 +125,19 @@ def picture_bundle(png: bytes, alt: str) -> tuple[dict, dict]:
 
 
 def smaller(png: bytes) -> bytes:
-    """The picture `png` with 128 colours: a third of the bytes, the same to the eye."""
+    """The picture `png` with 256 colours, the course's own among them: half the bytes or less.
+
+    A palette made from the picture alone would blend the colours of thin lines with each other.
+    """
     from PIL import Image
 
     image = Image.open(io.BytesIO(png)).convert("RGB")
+    own = [int(c[i : i + 2], 16) for c in (*OKABE_ITO, GREY, "#ffffff") for i in (1, 3, 5)]
+    common = image.quantize(256 - len(own) // 3, Image.Quantize.MEDIANCUT).getpalette()
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(own + common)
     buffer = io.BytesIO()
-    image.quantize(128, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-        buffer, "PNG", optimize=True
-    )
+    image.quantize(palette=palette, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 

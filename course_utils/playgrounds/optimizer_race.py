@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from course_utils.controls import Checks, Choice, Control, Slider
+from course_utils.controls import Checks, Choice, Control, Notches, Slider
 from course_utils.live import Playground
 from course_utils.names import look_up
 from course_utils.optimizers import OPTIMIZERS
@@ -18,23 +17,6 @@ from course_utils.surfaces import SURFACES, Surface, get_surface
 BETA2 = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 SPEEDS = {"5 steps/s": 200, "20 steps/s": 50, "50 steps/s": 20}  # milliseconds between two steps
 LONGEST_NAME = 14
-
-
-@dataclass(frozen=True)
-class Notches(Choice):
-    """One of several `options` in their order, from a slider that clicks into each."""
-
-    def _widget(self) -> Any:
-        import ipywidgets as widgets
-
-        return widgets.SelectionSlider(
-            options=[
-                (f"{option:g}" if isinstance(option, float) else str(option), option)
-                for option in self.options
-            ],
-            value=self.default,
-            **self._common(),
-        )
 
 
 def settled(values: Mapping[str, Any], specs: Mapping[str, Control]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.controls import Choice, Control, Slider
+from course_utils.controls import Choice, Control, Notches, Slider
 from course_utils.data import digits
 from course_utils.live_training import TrainingPlayground
 from course_utils.models import digit_cnn, digit_mlp
@@ -224,18 +224,6 @@ def verdict(result: Progress) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class StepChoice(Choice):
-    """A choice among ordered `options`, as a slider."""
-
-    def _widget(self) -> Any:
-        import ipywidgets as widgets
-
-        return widgets.SelectionSlider(
-            options=list(self.options), value=self.default, **self._common()
-        )
-
-
 class DigitTraining(TrainingPlayground):
     """Train a network to read digits, live. Made by `train_digits`."""
 
@@ -247,9 +235,7 @@ class DigitTraining(TrainingPlayground):
         return (
             Choice("network", "CNN B", options=tuple(NETWORKS), tip="what is trained"),
             Choice("optimizer", "Adam", options=OPTIMIZER_NAMES, tip="how the weights are moved"),
-            StepChoice(
-                "batch_size", 32, "batch size", options=BATCH_SIZES, tip="images per update"
-            ),
+            Notches("batch_size", 32, "batch size", options=BATCH_SIZES, tip="images per update"),
             Slider(
                 "lr",
                 1e-3,
@@ -330,8 +316,8 @@ class DigitTraining(TrainingPlayground):
         self._percent = right.text(
             0.97, 0.42, "", transform=right.transAxes, ha="right", fontsize=20, color=val["color"]
         )
-        self._source = fig.text(0.075, 0.935, "", family="DejaVu Sans Mono", fontsize=9)
-        self._count = fig.text(0.98, 0.935, "", ha="right", fontsize=10.5, color=BLACK)
+        self._source = fig.text(0.01, 0.935, "", family="DejaVu Sans Mono", fontsize=9)
+        self._count = fig.text(0.98, 0.935, "", ha="right", fontsize=10, color=BLACK)
         self._verdict = left.text(
             0.03,
             0.06,

@@ -1,0 +1,72 @@
+"""The course's look: pictures carry their text, leak nothing and keep the course's colours."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from course_utils import plotting
+
+
+def stored(fig, monkeypatch, alt="A line from 0 to 1."):
+    """What `show` displays: (data, metadata)."""
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda *a, **k: shown.append((a, k)))
+    plotting.show(fig, alt)
+    ((data,), options) = shown[0]
+    return data, options["metadata"]
+
+
+def test_show_gives_picture_text_and_alt_text_and_closes(monkeypatch):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots()
+    ax.plot([0, 1])
+    data, metadata = stored(fig, monkeypatch)
+    assert data["text/plain"] == metadata["image/png"]["alt"] == "A line from 0 to 1."
+    assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).format == "PNG"
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("alt", ["", "  ", None, 3])
+def test_show_wants_words(alt):
+    with pytest.raises(ValueError, match="say in a sentence"):
+        plotting.show(plotting.figure(), alt)
+
+
+def test_the_stored_picture_keeps_the_colours_of_thin_lines(monkeypatch):
+    fig = plotting.figure()
+    ax = fig.subplots()
+    ax.imshow(np.arange(10000).reshape(100, 100), cmap="viridis", extent=(0, 1, 0, 1))
+    for i, style in enumerate(plotting.OPTIMIZER_STYLES.values()):
+        ax.plot([0, 1], [i / 7, i / 7], color=style["color"], linewidth=3)
+    data, _ = stored(fig, monkeypatch)
+    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
+    colours = {colour for _, colour in image.getcolors(1 << 24)}
+    for style in plotting.OPTIMIZER_STYLES.values():
+        c = style["color"]
+        assert tuple(int(c[i : i + 2], 16) for i in (1, 3, 5)) in colours
+
+
+def test_every_optimizer_and_split_differs_in_more_than_colour():
+    for styles in (plotting.OPTIMIZER_STYLES, plotting.SPLIT_STYLES):
+        assert len({style["color"] for style in styles.values()}) == len(styles)
+        assert len({style["marker"] for style in styles.values()}) == len(styles)
+
+
+def test_a_private_figure_is_unknown_to_pyplot():
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    before = plt.get_fignums()
+    assert plotting.figure(4, 2).get_size_inches().tolist() == [4.0, 2.0]
+    assert plt.get_fignums() == before
