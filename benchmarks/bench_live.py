@@ -24,7 +24,8 @@ TRAINING = (".bench-training", ".bench-training .course-live canvas")
 INTERACT = (".bench-interact", ".bench-output")
 MARK_OUTPUT = """() => {
   const slider = document.querySelector('.bench-interact');
-  slider.closest('.widget-interact').classList.add('bench-output');
+  slider.closest('.widget-interact').querySelector('.jupyter-widget-output, .widget-output')
+    .classList.add('bench-output');
 }"""
 
 

@@ -79,10 +79,12 @@ PRESS = """async ([handle, watch, attribute, count, pause]) => {
   const knob = document.querySelector(handle), times = [];
   for (let i = 0; i < count; i++) {
     const target = document.querySelector(watch);
+    const old = target.querySelector('img')?.src;
     knob.focus({preventScroll: true});
     const key = Math.floor(i / 8) % 2 ? 'ArrowLeft' : 'ArrowRight';
     const changed = new Promise((done) => {
       const observer = new MutationObserver(async () => {
+        if (old && (target.querySelector('img')?.src ?? old) === old) return; // cleared, not drawn
         observer.disconnect();
         const images = [...target.querySelectorAll('img')];
         await Promise.all(images.map((image) => image.decode().catch(() => 0)));

@@ -26,6 +26,19 @@ from .picture import Picture
 from .plotting import picture_bundle
 from .renderer import LOST_AFTER, MAX_IN_FLIGHT, RENDERER, REST_AFTER
 
+# What a closed playground keeps, beside plain numbers and words.
+SMALL = {
+    "_state",
+    "_specs",
+    "_values",
+    "_defaults",
+    "_in_flight",
+    "_loop",
+    "_task",
+    "_going",
+    "_wake",
+}
+
 
 class Playground:
     """One live figure. Subclass it; override `controls`, `compute`, `draw`, `update`, `summary`.
@@ -159,22 +172,39 @@ class Playground:
         self.picture.invalidate()
 
     def __repr__(self) -> str:
+        if self._closed:
+            return self._last_words
         self._catch_up()
         return self._error or self.summary(self._result)
 
     def close(self) -> None:
-        """Stop everything and release the widgets, their comms and the figure."""
+        """Stop everything and release the widgets, their comms and the figure.
+
+        The object itself may live on, as IPython keeps whatever a cell has displayed, so it lets
+        go of all that is large; its last words stay.
+        """
         if self._closed:
             return
+        self._last_words = self._error or self.summary(self._result)
         self._closed = True
         RENDERER.forget(self)
         if self._root is not None:
             close_widgets(self._root)
-        self.picture.close()
+        self.picture.close()  # waits for the renderer, if it is drawing just now
+        self._let_go()
+
+    def _let_go(self) -> None:
+        for name, value in list(self.__dict__.items()):
+            if name not in SMALL and not isinstance(value, bool | int | float | str | None):
+                del self.__dict__[name]
+        self._root = self._canvas = None
+        self._bound = {}
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict, dict]:
         from . import rerun
 
+        if self._closed:
+            return {"text/plain": repr(self)}, {}
         self._catch_up()
         png = self.picture.frame(moving=False).data
         text = self._error or self.summary(self._result)

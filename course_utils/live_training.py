@@ -169,6 +169,13 @@ class TrainingPlayground(Playground):
             self._loop.call_soon_threadsafe(self._task.cancel)
         super().close()
 
+    def _let_go(self) -> None:
+        if self._task is None or self._task.done() or self._loop.is_closed():
+            super()._let_go()
+        else:  # the training still has to put its things away
+            after = super()._let_go
+            self._loop.call_soon_threadsafe(self._task.add_done_callback, lambda _: after())
+
     def _resume(self) -> None:
         self._going.set()
         if self._loop is not None:

@@ -195,7 +195,7 @@ KERNEL_RUN = """async (code) => {
   const future = kernel.requestExecute({code, store_history: false, silent: false});
   const out = {text: '', error: ''};
   future.onIOPub = (m) => {
-    if (m.header.msg_type === 'stream') out.text += m.content.text;
+    if (m.header.msg_type === 'stream' && m.content.name === 'stdout') out.text += m.content.text;
     if (m.header.msg_type === 'error') out.error = m.content.ename + ': ' + m.content.evalue;
   };
   await future.done;

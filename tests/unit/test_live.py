@@ -275,6 +275,22 @@ def test_close_releases_every_widget_and_is_quiet_afterwards():
     wave.close()
 
 
+def test_a_closed_playground_lets_go_of_its_figure_and_keeps_its_words():
+    import gc
+    import weakref
+
+    wave = Wave()
+    page = Page(wave)
+    page.wait_for(shows(1.0, "png"))
+    figure = weakref.ref(wave.picture.figure)
+    wave.close()
+    page.playground = None
+    gc.collect()
+    assert figure() is None
+    assert repr(wave) == "A wave of frequency 1.00."
+    assert wave._repr_mimebundle_() == ({"text/plain": repr(wave)}, {})
+
+
 def test_reset_button_and_pointer_errors(wave):
     page = Page(wave)
     page.wait_for(shows(1.0))

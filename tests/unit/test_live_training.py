@@ -311,8 +311,9 @@ def test_closing_leaves_no_task_and_no_generator():
     async def scenario(playground, page):
         playground.start()
         await until(lambda: playground.result.updates > 5)
+        ended = playground.ended  # a closed playground lets go of everything large
         playground.close()
-        await until(lambda: len(playground.ended) == 2)  # preview and live run
+        await until(lambda: len(ended) == 2)  # preview and live run
         await until(lambda: playground._task.done())
         frames = len(page.frames)
         await asyncio.sleep(0.1)
