@@ -229,7 +229,7 @@ def digit_reader(*, progress: bool = True) -> nn.Module:
     calls give the same network. ``progress`` shows a bar meanwhile.
     """
     name = os.environ.get("COURSE_DATASET") or "embedded"
-    with _training:
+    with _training, torch.enable_grad():  # also where the caller has switched gradients off
         if name not in _readers:
             _readers[name] = _trained(name, progress)
         return _readers[name]
