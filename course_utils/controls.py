@@ -270,6 +270,16 @@ def button(text: str, action: Any, *, tip: str = "", width: str = "auto") -> Any
     return made
 
 
+def row(*items: Any) -> Any:
+    """`items` side by side; what finds no place in the width of a playground goes below."""
+    import ipywidgets as widgets
+
+    layout = widgets.Layout(
+        width="900px", max_width="100%", flex_flow="row wrap", align_items="center"
+    )
+    return widgets.HBox(list(items), layout=layout)
+
+
 def close_widgets(root: Any) -> None:
     """Close `root` and every widget in it, layouts and styles too: no comm stays open."""
     import ipywidgets as widgets

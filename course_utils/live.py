@@ -12,7 +12,10 @@ one thread, shared by all playgrounds, draws the newest generation and skips tho
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
+import sys
 import threading
 import time
 import traceback
@@ -20,7 +23,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .canvas import LiveCanvas
-from .controls import Bound, Control, button, close_widgets
+from .controls import Bound, Control, button, close_widgets, row
 from .names import unknown_name
 from .picture import Picture
 from .plotting import picture_bundle
@@ -85,10 +88,7 @@ class Playground:
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
         """Arrange the control widgets (by name) above the picture: a list of widgets."""
-        import ipywidgets as widgets
-
-        box = widgets.Layout(flex_flow="row wrap", width="900px", max_width="100%")
-        return [widgets.HBox(list(rows.values()), layout=box)]
+        return [row(*rows.values(), self.reset_button())]
 
     # -- what it then can do ---------------------------------------------------------------------
 
@@ -192,6 +192,7 @@ class Playground:
             close_widgets(self._root)
         self.picture.close()  # waits for the renderer, if it is drawing just now
         self._let_go()
+        give_memory_back()
 
     def _let_go(self) -> None:
         for name, value in list(self.__dict__.items()):
@@ -344,6 +345,16 @@ class Playground:
             self._canvas.send(
                 {"type": "error", "error": self._error, "generation": self._generation}
             )
+
+
+def give_memory_back() -> None:
+    """Hand freed memory back to the system where the C library (glibc) would keep it.
+
+    Not a leak, but it looks like one: trainings and pictures leave gaps of tens of megabytes.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def describe_error(error: BaseException) -> str:

@@ -85,12 +85,6 @@ class EmaExplorer(Playground):
             ),
         ]
 
-    def layout(self, rows: dict[str, Any]) -> list[Any]:
-        import ipywidgets as widgets
-
-        line = widgets.Layout(width="900px", max_width="100%", align_items="center")
-        return [widgets.HBox([*rows.values(), self.reset_button()], layout=line)]
-
     def compute(self, *, beta: float, bias_correction: bool) -> Average:
         return average_series(beta, bias_correction)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from course_utils.controls import Checks, Choice, Control, Notches, Slider
+from course_utils.controls import Checks, Choice, Control, Notches, Slider, row
 from course_utils.live import Playground
 from course_utils.names import look_up
 from course_utils.optimizers import OPTIMIZERS
@@ -263,7 +263,6 @@ class OptimizerRace(Playground):
         return root
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
-        import ipywidgets as widgets
 
         from course_utils.playgrounds.race_panel import PlayBar, SettingPanel
 
@@ -273,12 +272,6 @@ class OptimizerRace(Playground):
         if len(self._own) > 1:  # two of them fit into the row as well
             for box in rows["optimizers"].children:
                 box.layout.margin = "0 5px 0 0"
-
-        def row(*parts: Any) -> Any:
-            line = widgets.Layout(
-                width="900px", max_width="100%", flex_flow="row wrap", align_items="center"
-            )
-            return widgets.HBox(parts, layout=line)
 
         return [
             row(rows["surface"], rows["optimizers"]),

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.controls import Control, Slider
+from course_utils.controls import Control, Slider, row
 from course_utils.data import DataError, digits, prepare_drawing
 from course_utils.live import Playground, button
 from course_utils.names import look_up
@@ -272,8 +272,7 @@ class DigitPad(Playground):
             widgets.HBox([rows["example"]], layout=widgets.Layout(margin="0 0 0 16px")),
             button("Example", self.show_example, tip=tip, width="90px"),
         ]
-        line = widgets.Layout(width="900px", max_width="100%", flex_flow="row wrap")
-        return [widgets.HBox(knobs, layout=line)]
+        return [row(*knobs)]
 
     # -- picture -----------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.controls import Choice, Control, Notches, Slider
+from course_utils.controls import Choice, Control, Notches, Slider, row
 from course_utils.data import digits
 from course_utils.live_training import TrainingPlayground
 from course_utils.models import digit_cnn, digit_mlp
@@ -29,6 +29,7 @@ from course_utils.optimizers import Optimizer, make_optimizer
 from course_utils.playgrounds.seeded import one_thread, seeded_network
 from course_utils.plotting import BLACK, GREY, RED, SPLIT_STYLES
 from course_utils.printing import rounded
+from course_utils.quick_text import QuickText
 
 NUM_EPOCHS = 8
 MAX_TRAIN, MAX_VAL = 5_000, 500  # images: of MNIST a part is enough to watch a training
@@ -276,10 +277,8 @@ class DigitTraining(TrainingPlayground):
         rows["optimizer"].observe(follow, names="value")
         follow()
         buttons = widgets.HBox(self.train_buttons(), layout=widgets.Layout(width="292px"))
-        line = widgets.Layout(width="900px", max_width="100%", flex_flow="row wrap")
-        first = [rows["network"], rows["optimizer"], rows["batch_size"]]
-        second = [rows["lr"], rows["beta"], buttons]
-        return [widgets.HBox(first, layout=line), widgets.HBox(second, layout=line)]
+        first = row(rows["network"], rows["optimizer"], rows["batch_size"])
+        return [first, row(rows["lr"], rows["beta"], buttons)]
 
     # -- picture -----------------------------------------------------------------------------------
 
@@ -313,23 +312,24 @@ class DigitTraining(TrainingPlayground):
         right.axhline(0.1, color=GREY, linewidth=1, linestyle=":")
         right.text(7.95, 0.115, "guessing: 10 %", color=GREY, fontsize=9.5, ha="right")
         (self._accuracy,) = right.plot([], [], **style, markersize=4)
-        self._percent = right.text(
-            0.97, 0.42, "", transform=right.transAxes, ha="right", fontsize=20, color=val["color"]
-        )
-        self._source = fig.text(0.01, 0.935, "", family="DejaVu Sans Mono", fontsize=9)
-        self._count = fig.text(0.98, 0.935, "", ha="right", fontsize=10, color=BLACK)
-        self._verdict = left.text(
-            0.03,
-            0.06,
-            "",
-            transform=left.transAxes,
-            color=RED,
-            fontsize=10.5,
-            weight="bold",
-            bbox={"facecolor": "white", "edgecolor": RED, "linewidth": 1, "pad": 3},
-        )
+        self._percent = QuickText(right, ha="right", fontsize=20, color=val["color"])
+        self._percent.set_position((0.97, 0.42))
+        whole = fig.transFigure
+        self._source = QuickText(left, whole, family="DejaVu Sans Mono", fontsize=9)
+        self._source.set_position((0.01, 0.935))
+        # Only the number changes in each picture: apart from the words it is quick to draw.
+        update = QuickText(left, whole, ha="right", fontsize=10, color=BLACK)
+        update.set_position((0.755, 0.935))
+        update.set_text("update")
+        self._count = QuickText(left, whole, ha="right", fontsize=10, color=BLACK)
+        self._count.set_position((0.79, 0.935))
+        self._of = QuickText(left, whole, fontsize=10, color=BLACK)
+        self._of.set_position((0.797, 0.935))
+        box = {"facecolor": "white", "edgecolor": RED, "linewidth": 1, "pad": 3}
+        self._verdict = QuickText(left, color=RED, fontsize=10.5, weight="bold", bbox=box)
+        self._verdict.set_position((0.03, 0.06))
         lines = [self._raw, self._smooth, self._val_loss, self._end, self._accuracy]
-        return [*lines, self._percent, self._source, self._count, self._verdict]
+        return [*lines, self._percent, self._source, self._count, self._of, self._verdict]
 
     def update(self, result: Progress) -> None:
         epoch = result.epoch
@@ -340,10 +340,11 @@ class DigitTraining(TrainingPlayground):
         percent = f"{100 * result.val_accuracy[-1]:.1f} %" if len(result.val_accuracy) else ""
         self._percent.set_text(percent)
         self._source.set_text(result.source)
-        count = f"update {result.num_updates} of {result.total_updates}"
+        self._count.set_text(str(result.num_updates))
+        words = self._state_words(", ", result)
         if self.shown_state == "ready" and not result.diverged_at:
-            count = f"{result.num_updates} of {result.total_updates} updates: press Start"
-        self._count.set_text(count + self._state_words(", ", result))
+            words = ": press Start"
+        self._of.set_text(f"of {result.total_updates}{words}")
         trouble = verdict(result)
         self._verdict.set_text("\n".join(textwrap.wrap(trouble, 34)))
         self._verdict.set_visible(bool(trouble))

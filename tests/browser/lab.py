@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.commands.chromium import find_chromium
+from course_utils.commands.lab import PROMPT
 
 # What Chromium needs to start inside containers, and to leave the network alone.
 CHROMIUM_FLAGS = [
@@ -65,6 +66,7 @@ def lab_server(folder: Path, *, subshells: bool = True, env: dict | None = None)
         "--LabApp.news_url=",
         "--expose-app-in-browser",
         "--ServerApp.port_retries=0",
+        PROMPT,
     ]
     variables = (
         os.environ

@@ -18,6 +18,12 @@ SHOWS = """([index, want, format]) => {
   return Object.keys(wanted).every((k) => JSON.stringify(shown[k]) === JSON.stringify(wanted[k]))
     && (!format || canvas.dataset.format === format);
 }"""
+# The line below the picture is the picture's alternative text, and can be read.
+SAYS = """(index) => {
+  const root = document.querySelectorAll('.course-playground')[index];
+  const label = root?.querySelector('.course-live canvas')?.getAttribute('aria-label');
+  return Boolean(label) && root.querySelector('.course-live-summary').innerText === label;
+}"""
 # How often the picture was repainted, and whether a frame was ever older than the one before.
 COUNT_PAINTS = """(canvas) => {
   const seen = (canvas.coursePaints = {count: 0, older: 0, last: -1});
@@ -66,6 +72,10 @@ class Live:
 
     def summary(self) -> str:
         return self.root.locator(".course-live-summary").inner_text()
+
+    def shows_its_text(self) -> None:
+        """Wait until the line below the picture says what the picture's alternative text says."""
+        self.page.wait_for_function(SAYS, arg=self.index, timeout=SETTLE_MS)
 
     def error(self) -> str:
         box = self.root.locator(".course-live-error").first

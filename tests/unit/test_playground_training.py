@@ -186,7 +186,8 @@ def test_the_picture_shows_the_numbers(playground):
     shows(playground, progress)
     assert np.array_equal(playground._raw.get_ydata(), progress.loss)
     assert np.array_equal(playground._accuracy.get_ydata(), progress.val_accuracy)
-    assert playground._count.get_text() == "45 of 160 updates: press Start"
+    assert playground._count.get_text() == "45"
+    assert playground._of.get_text() == "of 160: press Start"
     assert playground._source.get_text() == (
         "torch.optim.Adam(model.parameters(), lr=0.001, betas=(0.9, 0.999))"
     )
@@ -266,7 +267,7 @@ def test_trains_live_to_the_end_and_gives_the_model():
         playground._bound["optimizer"].widget.value = "Adam"
         assert not playground._bound["beta"].widget.disabled
         end = time.monotonic() + 20
-        while not playground._count.get_text().endswith(", finished"):
+        while not playground._of.get_text().endswith(", finished"):
             assert time.monotonic() < end
             await asyncio.sleep(0.01)
         assert playground.state == "finished"
