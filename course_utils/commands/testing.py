@@ -1,7 +1,7 @@
 """``make test``: the whole set in two runs of pytest, first what can be parallel, then the browser.
 
-The browser tests measure reactions in milliseconds and start their own JupyterLab, so they have
-the machine for themselves.
+The browser tests start their own JupyterLabs and wait for what a page shows, so they come when the
+notebooks are done. Two at a time: each has a kernel, a server and a browser at work.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ NO_TESTS_COLLECTED = 5  # pytest's exit status
 TAKE_A_VALUE = ("-k", "-m", "-n", "-p", "-o", "-c", "-W", "--durations", "--ignore", "--deselect")
 # A worker with a notebook kernel needs about a gigabyte.
 MOST_WORKERS = 8
+MOST_BROWSERS = 2
 
 
 def workers() -> int:
@@ -55,7 +56,8 @@ def command_lines(python: str, extra: list[str]) -> list[list[str]]:
     if rest:
         lines.append([*pytest, *spread, *rest, *options])
     if browser:
-        lines.append([*pytest, *browser, *options])
+        pages = ["-n", str(min(workers(), MOST_BROWSERS)), "--dist", "loadscope"]
+        lines.append([*pytest, *pages, *browser, *options])
     return lines
 
 

@@ -47,26 +47,6 @@ def lab(request, labs) -> tuple[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def chapter(browser, labs) -> Iterator[Callable[[str, bool], LabPage]]:
-    """`chapter("09", subshells)` is that chapter, open and run to its end; it stays open."""
-    pages: dict[tuple[str, bool], LabPage] = {}
-
-    def open_chapter(number: str, subshells: bool) -> LabPage:
-        key = (number, subshells)
-        if key not in pages:
-            url, folder = labs(subshells)
-            (notebook,) = folder.glob(f"{number}_*.ipynb")
-            pages[key] = LabPage(browser.new_page(), url, notebook.name)
-            pages[key].run_all()
-        pages[key].page.bring_to_front()
-        return pages[key]
-
-    yield open_chapter
-    for page in pages.values():
-        page.page.close()
-
-
-@pytest.fixture(scope="module")
 def scratch(browser, lab) -> Iterator[Callable[..., LabPage]]:
     """`scratch(source, …)` is a notebook with these code cells, run to its end.
 
@@ -89,4 +69,4 @@ def scratch(browser, lab) -> Iterator[Callable[..., LabPage]]:
 
     yield write
     for page in opened.values():
-        page.page.close()
+        page.close()

@@ -163,6 +163,13 @@ class LabPage:
             raise RuntimeError(result["error"])
         return result["text"]
 
+    def close(self) -> None:
+        """Close the page and end its kernel."""
+        self.page.evaluate(
+            "async () => await window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
+        )
+        self.page.close()
+
     def interrupt(self) -> None:
         self.page.evaluate(
             "async () => await window.jupyterapp.shell.currentWidget"

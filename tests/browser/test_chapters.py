@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from tests.browser.conftest import NOTEBOOKS
+from tests.browser.lab import LabPage
 from tests.browser.playground import Live, move_everything
 
-# Chapter 12 takes longest, and its playgrounds are those of chapter 00: once is enough.
-RUNS = [("00", True), ("09", True), ("12", True), ("00", False), ("09", False)]
-each_run = pytest.mark.parametrize(
-    ("number", "subshells"), RUNS, ids=[f"{n}-{'with' if s else 'without'}" for n, s in RUNS]
-)
+# These run both with and without subshells; the others in turns, to save time.
+BOTH = ("00", "09")
 
 
-@each_run
-def test_runs_to_its_end_without_an_error(chapter, number, subshells):
-    lab = chapter(number, subshells)
-    assert lab.errors() == []
-    assert lab.console_errors == []
-    code = [cell for cell in lab.cells() if cell["cell_type"] == "code"]
-    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+class OneChapter:
+    """What is asked of each chapter. A class per chapter and setting: tests run side by side."""
+
+    number: str
+    subshells: bool
+
+    @pytest.fixture(scope="class")
+    def chapter(self, request, browser, labs) -> Iterator[LabPage]:
+        """The chapter, open and run to its end."""
+        url, folder = labs(request.cls.subshells)
+        (notebook,) = folder.glob(f"{request.cls.number}_*.ipynb")
+        lab = LabPage(browser.new_page(), url, notebook.name)
+        lab.run_all()
+        yield lab
+        lab.close()
+
+    def test_runs_to_its_end_without_an_error(self, chapter):
+        assert chapter.errors() == []
+        assert chapter.console_errors == []
+        code = [cell for cell in chapter.cells() if cell["cell_type"] == "code"]
+        assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+
+    def test_every_playground_shows_its_picture_and_its_text(self, chapter):
+        count = chapter.page.locator(".course-playground").count()
+        assert count >= 1
+        for index in range(count):
+            live = Live(chapter, index)
+            live.shows_its_text()
+            assert live.error() == ""
+            assert live.root.bounding_box()["width"] <= 925
+            assert live.root.bounding_box()["height"] <= 490
+
+    def test_every_control_of_every_playground_moves_its_picture(self, chapter):
+        for index in range(chapter.page.locator(".course-playground").count()):
+            live = Live(chapter, index)
+            move_everything(live)
+            if live.ask("hasattr(p, 'stop')"):
+                live.ask("p.stop()")  # a training that goes on would only slow the next playground
+        assert chapter.errors() == []
+        assert chapter.console_errors == []
 
 
-@each_run
-def test_every_playground_shows_its_picture_and_its_text(chapter, number, subshells):
-    lab = chapter(number, subshells)
-    count = lab.page.locator(".course-playground").count()
-    assert count >= 1
-    for index in range(count):
-        live = Live(lab, index)
-        live.shows_its_text()
-        assert live.error() == ""
-        assert live.root.bounding_box()["width"] <= 925
-        assert live.root.bounding_box()["height"] <= 490
-
-
-@each_run
-def test_every_control_of_every_playground_moves_its_picture(chapter, number, subshells):
-    lab = chapter(number, subshells)
-    for index in range(lab.page.locator(".course-playground").count()):
-        live = Live(lab, index)
-        move_everything(live)
-        if live.ask("hasattr(p, 'stop')"):
-            live.ask("p.stop()")  # a training that goes on would only slow the next playground
-    assert lab.errors() == []
-    assert lab.console_errors == []
+CLASSES = [
+    type(f"Test{number}{setting}", (OneChapter,), {"number": number, "subshells": subshells})
+    for number in sorted({path.name[:2] for path in NOTEBOOKS.glob("*.ipynb")}, reverse=True)
+    for setting, subshells in (("WithSubshells", True), ("WithoutSubshells", False))
+    if number in BOTH or subshells == (int(number) % 2 == 0)
+]
+globals().update({thing.__name__: thing for thing in CLASSES})
