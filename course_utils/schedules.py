@@ -182,6 +182,75 @@ def one_cycle(
     return _result(rates)
 
 
+def plateau(
+    losses: Sequence[float],
+    lr: float,
+    factor: float = 0.1,
+    patience: int = 10,
+    threshold: float = 1e-4,
+    threshold_mode: str = "rel",
+    cooldown: int = 0,
+    min_lr: float = 0.0,
+) -> np.ndarray:
+    """Multiply the rate by ``factor`` whenever the loss has not improved for a while.
+
+    losses: (T,) the validation loss after each epoch. Returns (T + 1,): entry t is the rate for
+    epoch t, decided by the losses of the epochs before it. An epoch is an improvement when its
+    loss is below best·(1 − threshold) ("rel") or best − threshold ("abs"). After more than
+    ``patience`` epochs without one the rate falls, not below ``min_lr``; the next ``cooldown``
+    epochs are not counted. Source: ``ReduceLROnPlateau`` with mode "min".
+    """
+    _check_rate("lr", lr)
+    _check_rate("min_lr", min_lr)
+    _check_rate("threshold", threshold)
+    _check_length("patience", patience, 0)
+    _check_length("cooldown", cooldown, 0)
+    if not 0 <= factor < 1:
+        raise ValueError(f"factor must be at least 0 and below 1, got {factor!r}")
+    if threshold_mode not in ("rel", "abs"):
+        raise ValueError(f"threshold_mode must be 'rel' or 'abs', got {threshold_mode!r}")
+    rates, best, bad, resting = [lr], math.inf, 0, 0
+    for loss in losses:
+        bar = best * (1 - threshold) if threshold_mode == "rel" else best - threshold
+        if loss < bar:
+            best, bad = loss, 0
+        else:
+            bad += 1
+        if resting > 0:
+            resting, bad = resting - 1, 0
+        if bad > patience:
+            resting, bad = cooldown, 0
+            lower = max(lr * factor, min_lr)
+            if lr - lower > 1e-8:  # a smaller change is not worth it, says PyTorch too
+                lr = lower
+        rates.append(lr)
+    return np.array(rates)
+
+
+def sequential(t: Any, parts: Sequence[Callable[[Any], Any]], milestones: Sequence[int]) -> Any:
+    """One schedule after the other, each with its own clock.
+
+    parts: functions of the steps since their own start, for example
+    ``[lambda t: linear_warmup(t, 0.1, 5), lambda t: exponential(t, 0.1, 0.9)]``. milestones: the
+    increasing steps at which the next part takes over, one fewer than there are parts.
+    Source: ``SequentialLR``.
+    """
+    starts = [0, *milestones]
+    if len(parts) != len(starts) or any(later <= start for start, later in pairwise(starts)):
+        raise ValueError(
+            f"{len(parts)} parts need {max(len(parts) - 1, 0)} increasing milestones above 0, "
+            f"got {list(milestones)!r}"
+        )
+    times = _times(t)
+    rates = np.zeros_like(times)
+    ends = [*milestones, math.inf]
+    for part, start, end in zip(parts, starts, ends, strict=True):
+        here = (times >= start) & (times < end)
+        if here.any():
+            rates[here] = part(times[here] - start)
+    return _result(rates)
+
+
 _BENDS: dict[str, Callable[[Any], Any]] = {
     "cos": lambda share: (1 - np.cos(np.pi * share)) / 2,
     "linear": lambda share: share,

@@ -266,3 +266,73 @@ def test_names():
     assert get_schedule("One_Cycle") is schedules.one_cycle
     with pytest.raises(ValueError, match=r"unknown schedule 'cosin'; known: .*'cosine'"):
         get_schedule("cosin")
+
+
+@drawn
+@given(
+    st.lists(st.floats(0.01, 3.0), max_size=300),
+    rates,
+    st.floats(0.1, 0.9),
+    st.integers(0, 8),
+    st.floats(0, 0.3),
+    st.sampled_from(["rel", "abs"]),
+    st.integers(0, 4),
+    st.sampled_from([0.0, 1e-3]),
+)
+def test_plateau(losses, lr, factor, patience, threshold, threshold_mode, cooldown, min_lr):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
+    options = {
+        "factor": factor,
+        "patience": patience,
+        "threshold": threshold,
+        "threshold_mode": threshold_mode,
+        "cooldown": cooldown,
+        "min_lr": min_lr,
+    }
+    scheduler = torch_schedules.ReduceLROnPlateau(optimizer, **options)
+    expected = [lr]
+    for loss in losses:
+        scheduler.step(loss)
+        expected.append(optimizer.param_groups[0]["lr"])
+    found = schedules.plateau(losses, lr, **options)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=0)
+
+
+@drawn
+@given(rates, st.integers(1, 40), st.integers(1, 60), gammas, gammas, st.integers(1, 30))
+def test_sequential(lr, first, second, start_factor, gamma, step_size):
+    ends = [first, first + second]
+
+    def chain(optimizer):
+        parts = [
+            torch_schedules.LinearLR(optimizer, start_factor, total_iters=first),
+            torch_schedules.ExponentialLR(optimizer, gamma),
+            torch_schedules.StepLR(optimizer, step_size, gamma),
+        ]
+        return torch_schedules.SequentialLR(optimizer, parts, ends)
+
+    parts = [
+        lambda t: schedules.linear_warmup(t, lr, first, start_factor),
+        lambda t: schedules.exponential(t, lr, gamma),
+        lambda t: schedules.step(t, lr, step_size, gamma),
+    ]
+    times = np.arange(300)
+    found = schedules.sequential(times, parts, ends)
+    np.testing.assert_allclose(found, torch_rates(chain, lr, 300), rtol=1e-10, atol=0)
+    assert schedules.sequential(ends[0], parts, ends) == found[ends[0]]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: schedules.plateau([1.0], 0.1, factor=1.0), "factor must be"),
+        (lambda: schedules.plateau([1.0], 0.1, patience=-1), "patience"),
+        (lambda: schedules.plateau([1.0], 0.1, threshold_mode="both"), "'rel' or 'abs'"),
+        (lambda: schedules.sequential(3, [np.cos], [5]), "1 parts need 0 increasing"),
+        (lambda: schedules.sequential(3, [np.cos, np.sin, np.cos], [5, 5]), r"got \[5, 5\]"),
+        (lambda: schedules.sequential(-1, [np.cos, np.sin], [5]), "must be ≥ 0"),
+    ],
+)
+def test_bad_plateaus_and_chains_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
