@@ -1,7 +1,7 @@
 """Update rules by hand: SGD, Momentum, Nesterov, AdaGrad, RMSProp, Adam and AdamW.
 
 Each rule is elementwise: ``new_w = optimizer.update(w, grad)`` works alike on floats and on NumPy
-arrays of any shape. What a rule remembers (a velocity, an average of squares) sits on the
+arrays of any shape (and the bare `Optimizer.step` on tensors). What a rule remembers (a velocity, an average of squares) sits on the
 instance, in units of the gradient or of its square, and `reset` forgets it. The numbers are those
 of the ``torch.optim`` class named in each docstring, in float64.
 """
@@ -20,11 +20,13 @@ from course_utils.names import look_up, unknown_name
 
 
 def _sqrt(x: Any) -> Any:
-    return math.sqrt(x) if isinstance(x, float) else np.sqrt(x)
+    return math.sqrt(x) if isinstance(x, float) else x**0.5
 
 
 def _larger(a: Any, b: Any) -> Any:
-    return (a if a > b else b) if isinstance(b, float) else np.maximum(a, b)
+    if isinstance(b, float):
+        return a if a > b else b
+    return np.maximum(a, b) if isinstance(b, np.ndarray) else b.clamp(min=a)
 
 
 def _number(name: str, value: Any, low: float, high: float = math.inf, *, open_end=False) -> float:
