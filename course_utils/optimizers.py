@@ -1,9 +1,9 @@
 """Update rules by hand: SGD, Momentum, Nesterov, AdaGrad, RMSProp, Adam and AdamW.
 
 Each rule is elementwise: ``new_w = optimizer.update(w, grad)`` works alike on floats and on NumPy
-arrays of any shape (and the bare `Optimizer.step` on tensors). What a rule remembers (a velocity, an average of squares) sits on the
-instance, in units of the gradient or of its square, and `reset` forgets it. The numbers are those
-of the ``torch.optim`` class named in each docstring, in float64.
+arrays of any shape (and the bare `Optimizer.step` on tensors). What a rule remembers (a velocity,
+an average of squares) sits on the instance, in units of the gradient or of its square, and `reset`
+forgets it. The numbers are those of the ``torch.optim`` class named in each docstring, in float64.
 """
 
 from __future__ import annotations

@@ -12,10 +12,19 @@ from typing import Any
 from course_utils.names import unknown_name
 
 _HOMES = {
+    "slope_explorer": "slopes",
+    "descent_explorer": "descent_1d",
+    "neuron_boundary": "neuron",
+    "activation_explorer": "activations",
+    "xor_training": "xor",
+    "broadcast_explorer": "broadcasting",
+    "graph_explorer": "computational_graph",
     "race": "optimizer_race",
     "ema_explorer": "ema",
     "train_digits": "training",
     "digit_pad": "pad",
+    "init_explorer": "initialisation",
+    "fit_curve": "curve_fit",
 }
 
 __all__ = list(_HOMES)
