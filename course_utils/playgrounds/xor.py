@@ -1,0 +1,287 @@
+"""Training a small network on XOR: the loss falls, and the plane bends until four points are right.
+
+`xor_training` makes the playground. `train_xor` is the training behind it, written out in NumPy as
+in chapter 03, so the same seed gives the same run as there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from contourpy import contour_generator
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LinearSegmentedColormap
+
+from course_utils.controls import Choice, Control, Slider, Toggle, row
+from course_utils.live_training import TrainingPlayground
+from course_utils.names import unknown_name
+from course_utils.plotting import BLACK, BLUE, GREY, RED
+from course_utils.printing import rounded
+from course_utils.quick_text import QuickText
+
+X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+T = np.array([[0.0], [1.0], [1.0], [0.0]])
+NUM_EPOCHS = 10_000
+GROUP = 25  # epochs between two results: they take half a millisecond
+PIXELS = 60  # of the surface, along each side
+LOW, HIGH = -0.6, 1.6  # of both inputs, in the picture
+ALWAYS_HALF = 0.25  # the loss of a network that answers 0.5 to everything
+UNDECIDED = 1e-6  # this close to 0.5 an answer is neither 0 nor 1
+LEARNED = 0.01  # the loss below which we call it learned
+INITS = ("random", "all zero", "all 0.5")
+
+# From orange (output 0) through white (undecided) to blue (output 1).
+COLOURS = LinearSegmentedColormap.from_list("output", ["#E69F00", "#ffffff", "#56B4E9"])
+
+Params = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """Where a training stands. Nothing in it is changed later.
+
+    setting: the values of the controls. epoch: updates done. losses: (epoch / GROUP + 1,) the mean
+    squared error at epochs 0, GROUP, 2·GROUP … outputs: (4,) answers to the points of `X`.
+    params: W1 (2, H), b1 (H,), W2 (H, 1), b2 (1,).
+    """
+
+    setting: dict[str, Any]
+    epoch: int
+    losses: np.ndarray
+    outputs: np.ndarray
+    params: Params
+
+    @property
+    def right(self) -> np.ndarray:
+        """(4,) whether each answer lies on the right side of 0.5."""
+        return (2 * T[:, 0] - 1) * (self.outputs - 0.5) > UNDECIDED
+
+    @cached_property
+    def surface(self) -> np.ndarray:
+        """(PIXELS, PIXELS) the output over the picture, first row at the bottom."""
+        axis = np.linspace(LOW, HIGH, PIXELS)
+        points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+        return predict(points, *self.params).reshape(PIXELS, PIXELS)
+
+
+def sigmoid(z: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(−z)), written so that nothing overflows."""
+    return 0.5 * (1.0 + np.tanh(0.5 * z))
+
+
+def predict(
+    X: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray
+) -> np.ndarray:
+    """Outputs of the 2-H-1 network for points X (N, 2): shape (N, 1)."""
+    return sigmoid(sigmoid(X @ W1 + b1) @ W2 + b2)
+
+
+def first_params(hidden: int, seed: int, init: str = "random") -> Params:
+    """W1 (2, H), b1 (H,), W2 (H, 1), b2 (1,): standard normal weights, biases 0; see `INITS`."""
+    if init == "random":
+        rng = np.random.default_rng(seed)
+        W1, W2 = rng.normal(size=(2, hidden)), rng.normal(size=(hidden, 1))
+    else:
+        value = {"all zero": 0.0, "all 0.5": 0.5}[init]
+        W1, W2 = np.full((2, hidden), value), np.full((hidden, 1), value)
+    return W1, np.zeros(hidden), W2, np.zeros(1)
+
+
+def train_xor(
+    hidden: int = 3,
+    lr: float = 0.5,
+    seed: int = 0,
+    biases: bool = True,
+    init: str = "random",
+    *,
+    dtype: str = "float64",
+    num_epochs: int = NUM_EPOCHS,
+) -> Iterator[Progress]:
+    """Full-batch gradient descent on XOR, handing out a `Progress` every `GROUP` epochs.
+
+    Sigmoid in both layers, loss = mean squared error over the four points, so that one epoch is
+    one update. Without ``biases`` they stay 0.
+    """
+    if init not in INITS:
+        raise unknown_name("init", init, INITS)
+    setting = {"hidden": hidden, "lr": lr, "seed": seed, "biases": biases, "init": init}
+    W1, b1, W2, b2 = (p.astype(dtype) for p in first_params(hidden, seed, init))
+    inputs, targets, rate = X.astype(dtype), T.astype(dtype), np.dtype(dtype).type(lr)
+    losses: list[float] = []
+    for epoch in range(num_epochs + 1):
+        A = sigmoid(inputs @ W1 + b1)
+        Y = sigmoid(A @ W2 + b2)
+        error = Y - targets
+        if epoch % GROUP == 0:
+            losses.append(float(np.mean(error * error)))
+        if epoch and epoch % GROUP == 0:
+            params = tuple(p.copy() for p in (W1, b1, W2, b2))
+            yield Progress(setting, epoch, np.array(losses), Y[:, 0].astype(float), params)
+        D2 = error * (2 / len(inputs)) * Y * (1 - Y)
+        D1 = (D2 @ W2.T) * A * (1 - A)
+        W2 -= rate * (A.T @ D2)
+        W1 -= rate * (inputs.T @ D1)
+        if biases:
+            b2 -= rate * D2.sum(axis=0)
+            b1 -= rate * D1.sum(axis=0)
+
+
+def verdict(result: Progress) -> str:
+    """What has become of the training, in a few words."""
+    loss, count = result.losses[-1], int(result.right.sum())
+    if loss < LEARNED:
+        return "XOR is learned"
+    if np.ptp(result.outputs) < UNDECIDED:
+        return "one answer for all four points"
+    if count == 4:
+        return "all four on the right side, not yet sure"
+    return f"{count} of 4 on the right side of 0.5"
+
+
+class XorTraining(TrainingPlayground):
+    """Train a 2-H-1 network on XOR, live. Made by `xor_training`."""
+
+    width, height = 9.0, 3.4
+    preview = 2_000 // GROUP
+
+    def controls(self) -> Iterable[Control]:
+        return (
+            Slider("hidden", 3, "hidden units", low=1, high=8, width="270px"),
+            Slider("lr", 0.5, "learning rate", low=0.005, high=500.0, log=True, width="310px"),
+            Slider("seed", 0, low=0, high=59, width="230px", tip="which random first weights"),
+            Toggle("biases", True, width="90px", tip="train the biases; else they stay 0"),
+            Choice("init", "random", "first weights", options=INITS, width="210px"),
+        )
+
+    def steps(self, *, dtype: str, **values: Any) -> Iterator[Progress]:
+        return train_xor(**values, dtype=dtype)
+
+    def layout(self, rows: dict[str, Any]) -> list[Any]:
+        return [
+            row(rows["hidden"], rows["lr"], rows["seed"]),
+            row(rows["init"], rows["biases"], *self.train_buttons()),
+        ]
+
+    # -- picture -----------------------------------------------------------------------------------
+
+    def draw(self, fig: Any) -> list[Any]:
+        left = fig.add_axes((0.105, 0.165, 0.395, 0.71))
+        left.set(xlim=(0, NUM_EPOCHS), ylim=(1e-4, 0.9), xlabel="epochs (one update each)")
+        left.set_yscale("log")
+        left.set_ylabel("mean squared error", labelpad=2)
+        left.set_xticks(range(0, NUM_EPOCHS + 1, 2500), [f"{n:,}" for n in range(0, 10001, 2500)])
+        left.set_yticks([1e-4, 1e-3, 1e-2, 0.1], ["0.0001", "0.001", "0.01", "0.1"])
+        left.axhline(ALWAYS_HALF, color=GREY, lw=1, ls=":")
+        words = "0.25: always answering 0.5"
+        left.text(9_900, ALWAYS_HALF * 1.15, words, color=GREY, fontsize=9.5, ha="right")
+        (self.curve,) = left.plot([], [], color=BLUE)
+        (self.end,) = left.plot([], [], "o", color=BLUE, ms=7, mec="white")
+        self.title = QuickText(left, fontsize=12, fontweight="bold")
+        self.title.set_position((0, 1.05))
+        self.count = QuickText(left, fontsize=10, color=BLACK)
+        self.count.set_position((0.02, 0.05))
+
+        right = fig.add_axes((0.565, 0.165, 0.2682, 0.71))
+        right.set(xlim=(LOW, HIGH), ylim=(LOW, HIGH), xticks=(0, 1), yticks=(0, 1))
+        right.set(xlabel="x₁", ylabel="x₂")
+        right.xaxis.labelpad = right.yaxis.labelpad = -8
+        right.grid(visible=False)
+        right.set_title("What it answers where")
+        self.image = right.imshow(
+            np.zeros((PIXELS, PIXELS)),
+            cmap=COLOURS,
+            vmin=0,
+            vmax=1,
+            origin="lower",
+            extent=(LOW, HIGH, LOW, HIGH),
+            interpolation="nearest",
+            aspect="auto",
+            zorder=0,
+        )
+        self.units = LineCollection([], colors=GREY, lw=1, linestyles="--", zorder=1)
+        self.border = LineCollection([], colors=BLACK, lw=2, zorder=2)
+        right.add_collection(self.units, autolim=False)
+        right.add_collection(self.border, autolim=False)
+        (self.wrong,) = right.plot([], [], "o", ms=19, mfc="none", mec=RED, mew=2.2, ls="none")
+        (ones,) = right.plot(*X[[1, 2]].T, "o", ms=9, color=BLACK, ls="none")
+        (zeros,) = right.plot(*X[[0, 3]].T, "o", ms=9, mfc="white", mec=BLACK, mew=1.8, ls="none")
+        box = {"boxstyle": "square,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75}
+        self.answers = []
+        for x, y in X:
+            text = QuickText(right, right.transData, (0, 13.5), fontsize=10, ha="center", bbox=box)
+            text.set_position((x, y))
+            self.answers.append(text)
+        notes = ("● wanted 1", "○ wanted 0", "blue: 1", "orange: 0", "black line: 0.5")
+        notes += ("dashed: where a", "  hidden unit is 0.5", "red ring: wrong")
+        for i, note in enumerate(notes):
+            fig.text(0.845, 0.84 - 0.075 * i, note, fontsize=9, color=GREY)
+        points = [self.wrong, ones, zeros, *self.answers]
+        return [
+            *(self.curve, self.end, self.title, self.count),
+            *(self.image, self.units, self.border, *points),
+        ]
+
+    def update(self, result: Progress) -> None:
+        epochs = GROUP * np.arange(len(result.losses))
+        self.curve.set_data(epochs, result.losses)
+        self.end.set_data(epochs[-1:], result.losses[-1:])
+        words = verdict(result)
+        self.title.set_text(words[0].upper() + words[1:])
+        state = f"epoch {result.epoch:,} of {NUM_EPOCHS:,}, loss {rounded(result.losses[-1]):g}"
+        if self.shown_state == "ready":
+            state += ": press Start" if result.epoch < NUM_EPOCHS else ""
+        elif self.shown_state != "running":
+            state += f", {self.shown_state}"
+        self.count.set_text(state)
+        surface = result.surface
+        self.image.set_data(surface)
+        axis = np.linspace(LOW, HIGH, PIXELS)
+        flat = np.ptp(surface) < 1e-3  # then the border would be drawn through rounding errors
+        border = [] if flat else contour_generator(axis, axis, surface).lines(0.5)
+        self.border.set_segments(border)
+        self.units.set_segments(unit_lines(result.params))
+        self.wrong.set_data(*X[~result.right].T)
+        for text, answer in zip(self.answers, result.outputs, strict=True):
+            text.set_text(f"{answer:.2f}")
+
+    def summary(self, result: Progress) -> str:
+        values = result.setting
+        units = "1 hidden unit" if values["hidden"] == 1 else f"{values['hidden']} hidden units"
+        weights = f"seed {values['seed']}" if values["init"] == "random" else values["init"]
+        answers = ", ".join(f"{answer:g}" for answer in rounded(result.outputs, 2))
+        return (
+            f"{units} {'with' if values['biases'] else 'without'} biases, "
+            f"first weights: {weights}, lr {rounded(values['lr'], 4):g}. "
+            f"After {result.epoch:,} epochs the loss is {rounded(result.losses[-1])} and the "
+            f"answers to (0, 0), (0, 1), (1, 0), (1, 1) are "
+            f"{answers}: {verdict(result)}."
+        )
+
+
+def unit_lines(params: Params) -> list[np.ndarray]:
+    """For each hidden unit with a direction the two ends of the line where it outputs 0.5."""
+    lines = []
+    for w, b in zip(params[0].T, params[1], strict=True):
+        length = float(np.hypot(*w))
+        if length > 1e-9:
+            foot = -b * w / length**2
+            along = np.array([-w[1], w[0]]) / length
+            lines.append(np.array([foot - 9 * along, foot + 9 * along]))
+    return lines
+
+
+def xor_training(**values: Any) -> XorTraining:
+    """Train a network of sigmoids on XOR while you watch; every knob starts it anew.
+
+    Args:
+        **values: where the controls start: hidden (1 … 8), lr (0.005 … 500), seed (0 … 59),
+            biases (True or False), init ("random", "all zero" or "all 0.5").
+
+    Raises:
+        ValueError: for an unknown control or a value out of range.
+    """
+    return XorTraining(**values)
