@@ -58,7 +58,7 @@ STYLE = {
     "image.cmap": "gray",
 }
 
-# One appearance per optimizer and per data split, the same in every chapter.
+# One appearance per optimizer, per loss and per data split, the same in every chapter.
 OPTIMIZER_STYLES: dict[str, dict] = {
     "SGD": {"color": BLACK, "linestyle": "-", "marker": "o"},
     "Momentum": {"color": BLUE, "linestyle": "-", "marker": "s"},
@@ -69,6 +69,12 @@ OPTIMIZER_STYLES: dict[str, dict] = {
     "AdamW": {"color": PINK, "linestyle": ":", "marker": "X"},
 }
 OWN_STYLE = {"color": "#7B3FB5", "linestyle": (0, (5, 1)), "marker": "*"}
+LOSS_STYLES: dict[str, dict] = {
+    "MSE": {"color": BLUE, "linestyle": "-", "marker": "o"},
+    "MAE": {"color": RED, "linestyle": "--", "marker": "s"},
+    "smooth L1": {"color": GREEN, "linestyle": "-.", "marker": "^"},
+    "BCE": {"color": PINK, "linestyle": "-", "marker": "D"},
+}
 SPLIT_STYLES: dict[str, dict] = {
     "train": {"color": BLUE, "linestyle": "-", "marker": "o"},
     "validation": {"color": RED, "linestyle": "--", "marker": "s"},
@@ -129,15 +135,23 @@ def smaller(png: bytes) -> bytes:
 
     A palette made from the picture alone would blend the colours of thin lines with each other.
     """
+    import numpy as np
     from PIL import Image
 
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    own = [int(c[i : i + 2], 16) for c in (*OKABE_ITO, GREY, "#ffffff") for i in (1, 3, 5)]
-    common = image.quantize(256 - len(own) // 3, Image.Quantize.MEDIANCUT).getpalette()
+    own = [[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in (*OKABE_ITO, GREY, "#ffffff")]
+    common = image.quantize(256 - len(own), Image.Quantize.MEDIANCUT).getpalette()
     palette = Image.new("P", (1, 1))
-    palette.putpalette(own + common)
+    palette.putpalette(sum(own, []) + common)
+    small = image.quantize(palette=palette, dither=Image.Dither.NONE)
+    # Pillow looks colours up in coarse steps, and would make white slightly grey.
+    indices, pixels = np.array(small), np.asarray(image)
+    for index, colour in enumerate(own):
+        indices[(pixels == colour).all(axis=-1)] = index
+    exact = Image.fromarray(indices, "P")
+    exact.putpalette(small.getpalette())
     buffer = io.BytesIO()
-    image.quantize(palette=palette, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    exact.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 

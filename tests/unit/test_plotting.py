@@ -50,6 +50,7 @@ def test_the_stored_picture_keeps_the_colours_of_thin_lines(monkeypatch):
     data, _ = stored(fig, monkeypatch)
     image = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
     colours = {colour for _, colour in image.getcolors(1 << 24)}
+    assert image.getpixel((0, 0)) == (255, 255, 255)
     for style in plotting.OPTIMIZER_STYLES.values():
         c = style["color"]
         assert tuple(int(c[i : i + 2], 16) for i in (1, 3, 5)) in colours
