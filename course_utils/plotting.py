@@ -142,7 +142,7 @@ def smaller(png: bytes) -> bytes:
     own = [[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in (*OKABE_ITO, GREY, "#ffffff")]
     common = image.quantize(256 - len(own), Image.Quantize.MEDIANCUT).getpalette()
     palette = Image.new("P", (1, 1))
-    palette.putpalette(sum(own, []) + common)
+    palette.putpalette([*np.ravel(own).tolist(), *common])
     small = image.quantize(palette=palette, dither=Image.Dither.NONE)
     # Pillow looks colours up in coarse steps, and would make white slightly grey.
     indices, pixels = np.array(small), np.asarray(image)

@@ -25,6 +25,8 @@ _HOMES = {
     "digit_pad": "pad",
     "init_explorer": "initialisation",
     "fit_curve": "curve_fit",
+    "loss_explorer": "losses_1d",
+    "line_fit": "line_fit",
 }
 
 __all__ = list(_HOMES)
