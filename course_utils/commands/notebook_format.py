@@ -17,6 +17,7 @@ from typing import Any
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KEPT_METADATA = ("tags", "reason")
+MEASURED = "measured-picture"  # tag of a cell whose picture shows timings; its text is compared
 VALID_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 
 Notebook = dict[str, Any]
@@ -87,7 +88,8 @@ def normalised(notebook: Notebook, before: Notebook) -> Notebook:
             count += not empty
             new["execution_count"] = None if empty else count
             new["outputs"] = stored_outputs(cell["outputs"], new["execution_count"])
-            keep_equal_images(new["outputs"], old_cells.get(cell["id"], {}).get("outputs", []))
+            old = old_cells.get(cell["id"], {}).get("outputs", [])
+            keep_equal_images(new["outputs"], old, MEASURED in new["metadata"].get("tags", []))
         cells.append(new)
     return {
         "cells": cells,
@@ -121,12 +123,18 @@ def stored_outputs(outputs: list[dict[str, Any]], count: int | None) -> list[dic
     return stored
 
 
-def keep_equal_images(new: list[dict[str, Any]], old: list[dict[str, Any]]) -> None:
-    """Give the k-th PNG of a cell its old bytes where it shows the same pixels."""
+def keep_equal_images(
+    new: list[dict[str, Any]], old: list[dict[str, Any]], measured: bool = False
+) -> None:
+    """Give the k-th PNG of a cell its old bytes where it shows the same pixels.
+
+    A picture of a measurement is never the same twice: there the same text is enough.
+    """
     pairs = zip(pictures(new), pictures(old), strict=False)
     for new_data, old_data in pairs:
         new_png, old_png = new_data["image/png"], old_data["image/png"]
-        if new_png.strip() == old_png.strip() or same_pixels(new_png, old_png):
+        same_text = measured and new_data.get("text/plain") == old_data.get("text/plain")
+        if same_text or new_png.strip() == old_png.strip() or same_pixels(new_png, old_png):
             new_data["image/png"] = old_png
     for data in pictures(new):
         data["image/png"] = data["image/png"].rstrip("\n") + "\n"

@@ -354,6 +354,8 @@ def uncompared(chapter: Chapter) -> list[str]:
         reason = cell["metadata"].get("reason", "")
         if set(tags) & set(UNCOMPARED) and len(reason) < 15:
             problems.append(f"{where} is not compared and gives no reason in its metadata")
+        if form.MEASURED in tags and len(reason) < 15:
+            problems.append(f"{where} has a measured picture and gives no reason in its metadata")
         if "raises-exception" in tags:
             problems.append(f"{where} may raise: catch the exception in the cell instead")
     return problems

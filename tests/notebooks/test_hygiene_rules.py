@@ -219,5 +219,7 @@ def test_uncompared_cells_are_counted_against_the_table(tmp_path):
     tagged("nbval-ignore-output", reason="versions of this machine")(notebook)
     assert RULES["uncompared"](chapter(tmp_path, notebook)) == []
     assert count_uncompared(chapter(tmp_path, notebook)) == 1
+    tagged("measured-picture")(notebook)
+    assert len(RULES["uncompared"](chapter(tmp_path, notebook))) == 1
     table = "| chapter | cells | reason |\n|---|---|---|\n| 00 | 1 | versions |\n| 09 | 2 | x |\n"
     assert allowed_uncompared(table) == {"00": 1, "09": 2}

@@ -104,6 +104,23 @@ def test_a_png_keeps_its_bytes_when_the_pixels_are_equal(colour, kept):
     assert (stored["cells"][0]["outputs"][0]["data"]["image/png"] == old) == kept
 
 
+@pytest.mark.parametrize(
+    ("tags", "text", "kept"),
+    [([form.MEASURED], "faster: True", True), ([form.MEASURED], "faster: False", False),
+     ([], "faster: True", False)],
+)  # fmt: skip
+def test_a_picture_of_a_measurement_stays_while_its_text_does(tags, text, kept):
+    old, new = png(1, level=9), png(2, level=0)
+
+    def notebook(image: str, words: str) -> dict:
+        data = {"image/png": image, "text/plain": words}
+        output = {"output_type": "display_data", "data": data, "metadata": {}}
+        return {"cells": [code("x", "a", outputs=[output], metadata={"tags": tags})]}
+
+    stored = form.normalised(notebook(new, text), notebook(old, "faster: True"))
+    assert (stored["cells"][0]["outputs"][0]["data"]["image/png"] == old) == kept
+
+
 def test_a_second_run_changes_nothing(tmp_path, quiet):
     cells = [
         code("import sys\nprint('a')\nsys.stdout.flush()\nprint('b')"),
