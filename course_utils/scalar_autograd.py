@@ -1,0 +1,100 @@
+"""Autograd for single numbers: each result remembers its inputs and its slope along each of them.
+
+>>> w, x = Scalar(3.0), Scalar(2.0)
+>>> loss = (w * x - 5) ** 2
+>>> loss.backward()
+>>> loss.value, w.grad, x.grad
+(1.0, 4.0, 6.0)
+
+Chapter 04 builds this class step by step. Numbers as in PyTorch, but `backward` starts afresh.
+"""
+
+from __future__ import annotations
+
+import math
+
+
+class Scalar:
+    """A number that remembers how it was computed.
+
+    inputs: pairs (node, local derivative); op: "" for a given number; grad: filled by `backward`.
+    """
+
+    def __init__(self, value: float, inputs: tuple = (), op: str = "", name: str = "") -> None:
+        self.value, self.inputs, self.op, self.name = float(value), inputs, op, name
+        self.grad = 0.0
+
+    def __repr__(self) -> str:
+        return f"Scalar({self.value:g}, grad={self.grad:g})"
+
+    def __add__(self, other: Scalar | float) -> Scalar:
+        other = as_scalar(other)
+        return Scalar(self.value + other.value, ((self, 1.0), (other, 1.0)), "+")
+
+    def __mul__(self, other: Scalar | float) -> Scalar:
+        other = as_scalar(other)
+        return Scalar(self.value * other.value, ((self, other.value), (other, self.value)), "×")
+
+    def __sub__(self, other: Scalar | float) -> Scalar:
+        other = as_scalar(other)
+        return Scalar(self.value - other.value, ((self, 1.0), (other, -1.0)), "−")
+
+    def __pow__(self, n: float) -> Scalar:  # n is a plain number
+        slope = n * self.value ** (n - 1) if n else 0.0
+        return Scalar(self.value**n, ((self, slope),), f"^{n:g}")
+
+    def __truediv__(self, other: Scalar | float) -> Scalar:
+        return self * as_scalar(other) ** -1
+
+    def __neg__(self) -> Scalar:
+        return self * -1
+
+    def __rsub__(self, other: float) -> Scalar:
+        return as_scalar(other) - self
+
+    def __rtruediv__(self, other: float) -> Scalar:
+        return as_scalar(other) / self
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def exp(self) -> Scalar:
+        return Scalar(out := math.exp(self.value), ((self, out),), "exp")
+
+    def log(self) -> Scalar:
+        return Scalar(math.log(self.value), ((self, 1 / self.value),), "log")
+
+    def tanh(self) -> Scalar:
+        return Scalar(out := math.tanh(self.value), ((self, 1 - out * out),), "tanh")
+
+    def sigmoid(self) -> Scalar:
+        small = math.exp(-abs(self.value))  # never overflows
+        out = (1 if self.value >= 0 else small) / (1 + small)
+        return Scalar(out, ((self, out * (1 - out)),), "σ")
+
+    def relu(self) -> Scalar:  # its slope at exactly 0 is taken as 0
+        return Scalar(max(self.value, 0.0), ((self, float(self.value > 0)),), "relu")
+
+    def graph(self) -> list[Scalar]:
+        """Every node that led here, once, each after its inputs; self comes last."""
+        nodes, seen, stack = [], set(), [(self, False)]
+        while stack:  # no recursion: a long sum is a deep graph
+            node, inputs_done = stack.pop()
+            if inputs_done:
+                nodes.append(node)
+            elif node not in seen:
+                seen.add(node)
+                stack += [(node, True), *((origin, False) for origin, _ in node.inputs[::-1])]
+        return nodes
+
+    def backward(self) -> None:
+        """Set `grad`, the derivative of this result, in every node that led here."""
+        for node in (nodes := self.graph()):
+            node.grad = 0.0
+        self.grad = 1.0
+        for node in reversed(nodes):
+            for origin, slope in node.inputs:
+                origin.grad += slope * node.grad
+
+
+def as_scalar(x: Scalar | float) -> Scalar:
+    return x if isinstance(x, Scalar) else Scalar(x)
