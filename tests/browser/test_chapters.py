@@ -14,21 +14,22 @@ from tests.browser.playground import Live, move_everything
 BOTH = ("00", "09")
 
 
+@pytest.fixture(scope="class")
+def chapter(self, request, browser, labs) -> Iterator[LabPage]:
+    """The chapter of a test class, open and run to its end."""
+    url, folder = labs(request.cls.subshells)
+    (notebook,) = folder.glob(f"{request.cls.number}_*.ipynb")
+    lab = LabPage(browser.new_page(), url, notebook.name)
+    lab.run_all()
+    yield lab
+    lab.close()
+
+
 class OneChapter:
     """What is asked of each chapter. A class per chapter and setting: tests run side by side."""
 
     number: str
     subshells: bool
-
-    @pytest.fixture(scope="class")
-    def chapter(self, request, browser, labs) -> Iterator[LabPage]:
-        """The chapter, open and run to its end."""
-        url, folder = labs(request.cls.subshells)
-        (notebook,) = folder.glob(f"{request.cls.number}_*.ipynb")
-        lab = LabPage(browser.new_page(), url, notebook.name)
-        lab.run_all()
-        yield lab
-        lab.close()
 
     def test_runs_to_its_end_without_an_error(self, chapter):
         assert chapter.errors() == []
