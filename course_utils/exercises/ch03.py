@@ -129,8 +129,9 @@ def my_softmax(z):
         title="the slope of tanh, from its output",
         prompt=r"""
 The derivative of the sigmoid can be written with its *output*: $y(1-y)$. The hyperbolic tangent
-$y = \tanh z$ has such a form too. Its derivative with respect to $z$ is
-$1/\cosh^2 z$, and $\cosh^2 z - \sinh^2 z = 1$. Find it: the argument is the output `y`, not `z`.
+$y = \tanh z = \sinh z / \cosh z$ has such a form too, with $\sinh z = (e^z-e^{-z})/2$ and
+$\cosh z = (e^z+e^{-z})/2$. Its derivative with respect to $z$ is $1/\cosh^2 z$, and
+$\cosh^2 z - \sinh^2 z = 1$. Find it: the argument is the output `y`, not `z`.
 """,
         answer="my_tanh_slope",
         stub='''

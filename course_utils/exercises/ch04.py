@@ -239,8 +239,9 @@ def my_logits_gradient(logits, labels):
         prompt=r"""
 A gradient check that only says "wrong" leaves you searching. Write one that says **where**:
 measure the gradient of `f` at `X` with central differences, and return the index, as a tuple, of
-the entry in which `grad` is farthest from it. `f` takes an array of the shape of `X` and returns a
-number; `X` may have any number of dimensions and must stay as it is.
+the entry in which `grad` is farthest from it (largest absolute difference).
+`f` takes an array of the shape of `X` and returns a number; `X` may have any number of
+dimensions and must stay as it is.
 """,
         answer="my_worst_entry",
         stub='''

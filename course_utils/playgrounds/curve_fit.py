@@ -164,7 +164,9 @@ class CurveFit(TrainingPlayground):
         left.set(xlim=(LOW - 0.15, HIGH + 0.15), ylim=(-1.5, 10), xlabel="x")
         left.set_ylabel("y", labelpad=2)
         left.plot(X, y, "o", color=GREY, markersize=4, alpha=0.45, zorder=2)
-        left.text(3.0, -1.1, "100 points of y = x²", color=GREY, fontsize=10, ha="right")
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
+        note = {"color": GREY, "fontsize": 10, "ha": "right", "bbox": box, "zorder": 5}
+        left.text(3.0, -1.1, "100 points of y = x²", **note)
         (self._curve,) = left.plot([], [], color=BLUE, zorder=3)
         (self._bends,) = left.plot([], [], "D", color=BLUE, markerfacecolor="white", markersize=6,
                                    zorder=4)  # fmt: skip
