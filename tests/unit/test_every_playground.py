@@ -1,0 +1,63 @@
+"""What every playground keeps, whatever it shows."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+
+import pytest
+
+from course_utils import playgrounds
+from course_utils.controls import Slider
+from course_utils.live import Playground
+
+
+@pytest.fixture(scope="module", params=playgrounds.__all__)
+def playground(request):
+    made = getattr(playgrounds, request.param)()
+    yield made
+    made.close()
+
+
+def test_says_in_words_what_it_shows(playground):
+    words = repr(playground)
+    assert isinstance(playground, Playground)
+    assert 30 <= len(words) <= 400
+    assert words.rstrip().endswith((".", "?"))
+    assert not re.search(r"\b(nan|None|tensor|array)\b|np\.", words)
+
+
+def test_fits_beside_the_file_browser(playground):
+    width, height = playground.picture.size
+    assert width <= 900 and height <= 390
+
+
+def test_reset_brings_back_the_first_picture(playground):
+    before = repr(playground)
+    name, spec = next(iter(playground._specs.items()))
+    other = next(value for value in spec.ends() if value != playground.values[name])
+    playground.set(**{name: other})
+    assert playground.values[name] == other
+    playground.reset()
+    assert repr(playground) == before
+
+
+def test_log_sliders_start_on_a_notch(playground):
+    """The browser moves a value between two notches, and a training would start by itself."""
+    for spec in playground._specs.values():
+        if isinstance(spec, Slider) and spec.log:
+            notches = math.log10(spec.default / spec.low) / (spec.step or 0.05)
+            assert abs(notches - round(notches)) < 1e-6, spec.name
+
+
+def test_its_factory_says_what_it_takes(playground):
+    name = next(
+        name
+        for name in playgrounds.__all__
+        if type(playground).__module__ == getattr(playgrounds, name).__module__
+    )
+    factory = getattr(playgrounds, name)
+    assert len(inspect.getdoc(factory)) > 80
+    with pytest.raises(ValueError, match="unknown control 'speeed'"):
+        factory(speeed=1)
