@@ -3,7 +3,8 @@
 A subclass of `TrainingPlayground` writes its training as an ordinary generator that yields a fresh
 result after every mini-batch. The engine drives it as a task on the kernel's event loop: between
 two mini-batches sliders, buttons and other cells get their turn, and a newer setting ends the run
-at once. `matplotlib` never runs here; the renderer's thread draws what was yielded last.
+at once, or, where `takes_effect_now` says so, reaches the running generator. `matplotlib` never
+runs here; the renderer's thread draws what was yielded last.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import signal
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Generator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from .live import RENDERER, REST_AFTER, Playground, button, describe_error
 
 REPAINT_EVERY = 1 / 15  # seconds between two pictures of a running training
 FIRST_FRAME = 0.08  # seconds for which a new run waits at most for its first picture to be drawn
+NAP = 0.02  # seconds between two looks at the controls while a training rests
 YIELDS = 12  # turns of the event loop between mini-batches: a message needs several to arrive
 
 
@@ -43,12 +45,25 @@ class TrainingPlayground(Playground):
 
     preview: int = 60
 
-    def steps(self, *, dtype: str, **values: Any) -> Iterator[Any]:
+    def steps(self, *, dtype: str, **values: Any) -> Generator:
         """Train with these values in `dtype` ("float32" live, "float64" in the preview).
 
-        Yields a fresh, unchanging result after each mini-batch; ends by itself.
+        Yields a fresh, unchanging result after each mini-batch; ends by itself. Values that take
+        effect now come out of the `yield`, which otherwise gives None:
+
+            new = yield result
+            if new is not None:
+                lr = new["lr"]
         """
         raise NotImplementedError
+
+    def takes_effect_now(self, old: dict[str, Any], new: dict[str, Any]) -> bool:
+        """Whether a running or paused training goes on with the `new` values, instead of anew."""
+        return False
+
+    def wait_after(self, result: Any) -> float:
+        """Seconds that a live training rests after `result`: for one too quick to follow."""
+        return 0.0
 
     def compute(self, **values: Any) -> Any:
         """The result after `preview` mini-batches, or at the end of a shorter training."""
@@ -65,6 +80,8 @@ class TrainingPlayground(Playground):
         self._run = 0  # number of the newest run asked for
         self._drawing = self._drawn_run = 0  # runs that the newest picture and frame belong to
         self._live: Trained | None = None  # None until a live run has a result
+        self._asked: dict[str, Any] = {}  # the values that the newest run was last given
+        self._handed: tuple[int, dict[str, Any]] | None = None  # generation, values: on their way
         self._going = threading.Event()  # clear while paused
         self._wake: asyncio.Event | None = None
         self._state_name = self.shown_state = "ready"
@@ -105,6 +122,7 @@ class TrainingPlayground(Playground):
             raise RuntimeError("nothing to train in yet: show the playground in a notebook first")
         with self._state:
             self._run += 1
+            self._asked, self._handed = dict(self._values), None
         self._show_state("running")
         self._resume()
         self._loop.call_soon_threadsafe(self._ensure_task)
@@ -126,14 +144,29 @@ class TrainingPlayground(Playground):
         self._finish("ready")
 
     def changed(self) -> None:
-        """A knob moved: train anew if this is live, else just note it."""
+        """A knob moved: go on with it or train anew if this is live, else just note it."""
         with self._state:
             self._generation += 1
         if self._loop is not None and self._viewed:
-            self.restart()
+            if not self._hand_over():
+                self.restart()
         else:
             self._live = None
             self._stale = True
+
+    def _hand_over(self) -> bool:
+        """Give the values to the training under way, if there is one and it is to go on."""
+        with self._state:
+            new, live = dict(self._values), self._live
+            if self._state_name not in ("running", "paused"):
+                return False
+            if not self.takes_effect_now(dict(self._asked), dict(new)):
+                return False
+            self._asked, self._handed = new, (self._generation, new)
+            if live is not None and live.run == self._run:  # the picture says so at once
+                self._live = live._replace(generation=self._generation, values=new)
+        RENDERER.request(self)
+        return True
 
     def train_buttons(self) -> list[Any]:
         """Start/Pause, Restart and Reset, for a `layout`."""
@@ -198,6 +231,7 @@ class TrainingPlayground(Playground):
             while run != self._run and self._state_name == "running":
                 with self._state:
                     run, generation, values = self._run, self._generation, dict(self._values)
+                    self._asked, self._handed = values, None
                 try:
                     await self._train(run, generation, values)
                 except Exception as error:
@@ -208,15 +242,22 @@ class TrainingPlayground(Playground):
 
     async def _train(self, run: int, generation: int, values: dict[str, Any]) -> None:
         training = self.steps(dtype="float32", **values)
-        painted = 0.0
+        painted, started = 0.0, False
         try:
             while run == self._run:
                 watch_interrupts()
+                handed = None
+                if started:  # a generator can be told something from its first yield on
+                    with self._state:
+                        handed, self._handed = self._handed, None
+                if handed is not None:
+                    generation, values = handed
                 try:
-                    result = next(training, None)
+                    result = _advance(training, None if handed is None else dict(values))
                 except KeyboardInterrupt:
                     self._finish("interrupted")
                     break
+                started = True
                 if result is None:
                     if run == self._run:
                         self._show_state("finished")
@@ -231,6 +272,8 @@ class TrainingPlayground(Playground):
                         await asyncio.sleep(0.002)  # drawing has the processor for itself
                 for _ in range(YIELDS):
                     await asyncio.sleep(0)
+                if wait := self.wait_after(result):
+                    await self._rest_until(now + wait, run)
                 if not self._going.is_set() and run == self._run:
                     RENDERER.request(self)
                     self._wake.clear()
@@ -238,11 +281,21 @@ class TrainingPlayground(Playground):
         finally:
             training.close()
 
+    async def _rest_until(self, end: float, run: int) -> None:
+        """Sleep, but not when something has happened meanwhile."""
+        while (left := end - time.monotonic()) > 0:
+            if run != self._run or self._handed is not None or not self._going.is_set():
+                return
+            await asyncio.sleep(min(left, NAP))
+
     def _note(self, state: Trained) -> bool:
         """Make `state` the newest, unless its run has been overtaken; whether it has not."""
         with self._state:
             if state.run != self._run:
                 return False
+            if self._handed is not None:  # newer values wait; the picture is never older than they
+                generation, values = self._handed
+                state = state._replace(generation=generation, values=values)
             self._live = state
         return True
 
@@ -280,6 +333,16 @@ class TrainingPlayground(Playground):
             self._start_button.description = text
         if state != "running":
             RENDERER.request(self)
+
+
+def _advance(training: Generator, values: dict[str, Any] | None) -> Any:
+    """The next result of `training`, which is told the new `values`, if any; None at its end."""
+    if values is None:
+        return next(training, None)
+    try:
+        return training.send(values)
+    except StopIteration:
+        return None
 
 
 # -- the interrupt button --------------------------------------------------------------------------

@@ -1,21 +1,23 @@
 """Many learning rates at once: copies of one network, side by side in the same tensors.
 
 All copies start with the same weights and see the same mini-batches; only their learning rate
-differs. `torch.func.vmap` computes the gradients of all copies in one go, and the update rules of
-`course_utils.optimizers` are elementwise, so that one call moves all copies, each by its own rate.
+differs. `torch.func.vmap` computes the losses of all copies in one go. No loss depends on another
+copy's weights, so one backward pass through their sum gives each copy its own gradient. The update
+rules of `course_utils.optimizers` are elementwise: one call moves all copies, each by its own rate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value, stack_module_state, vmap
+from torch.func import functional_call, stack_module_state, vmap
 
 from course_utils.optimizers import Optimizer, make_optimizer
 
@@ -63,18 +65,41 @@ def sweep_lrs(
     Raises ValueError for no rate, a rate that is negative or not finite, an unknown optimizer or
     setting, a model with buffers or dropout, and no batches.
     """
-    rates = np.asarray(list(lrs), dtype=np.float64)
-    if rates.ndim != 1 or rates.size == 0 or not (np.isfinite(rates) & (rates >= 0)).all():
-        raise ValueError(f"lrs must be one or more finite numbers ≥ 0, got {list(lrs)!r}")
-    rule = make_optimizer(optimizer, lr=0.0, **options)
-    _check_model(model)
-    training = _train(model, batches, rates, rule, num_epochs, loss_fn)
+    every = chain.from_iterable(batches for _ in range(num_epochs))
+    training = sweep_steps(model, every, lrs, optimizer, loss_fn=loss_fn, **options)
     losses = []
     for loss, weights in training:  # noqa: B007 (the last weights are those of the end)
         losses.append(loss)
     if not losses:
         raise ValueError("batches is empty: there is nothing to train on")
-    return Sweep(rates, torch.stack(losses, dim=1).numpy(), weights)
+    return Sweep(_checked_rates(lrs), torch.stack(losses, dim=1).numpy(), weights)
+
+
+def sweep_steps(
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    lrs: Sequence[float],
+    optimizer: str = "SGD",
+    *,
+    loss_fn: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+    **options: Any,
+) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+    """`sweep_lrs` one mini-batch at a time, to be watched; ends with ``batches``.
+
+    Yields the losses (R,) before each update and the parameters name → (R, …) after it. The same
+    errors, at once.
+    """
+    rates = _checked_rates(lrs)
+    rule = make_optimizer(optimizer, lr=0.0, **options)
+    _check_model(model)
+    return _train(model, batches, rates, rule, loss_fn)
+
+
+def _checked_rates(lrs: Sequence[float]) -> np.ndarray:
+    rates = np.asarray(list(lrs), dtype=np.float64)
+    if rates.ndim != 1 or rates.size == 0 or not (np.isfinite(rates) & (rates >= 0)).all():
+        raise ValueError(f"lrs must be one or more finite numbers ≥ 0, got {list(lrs)!r}")
+    return rates
 
 
 def _check_model(model: nn.Module) -> None:
@@ -88,36 +113,30 @@ def _check_model(model: nn.Module) -> None:
 
 def _train(
     model: nn.Module,
-    batches: Any,
+    batches: Iterable[tuple[Tensor, Tensor]],
     rates: np.ndarray,
     rule: Optimizer,
-    num_epochs: int,
     loss_fn: Callable[[Tensor, Tensor], Tensor],
 ) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
-    """(losses (R,), weights) after each mini-batch."""
-    stacked, _ = stack_module_state([model])
-    shapes = {name: tensor.shape[1:] for name, tensor in stacked.items()}
-    sizes = [shape.numel() for shape in shapes.values()]
-    first = torch.cat([tensor.detach().flatten() for tensor in stacked.values()])
-    flat = first.repeat(len(rates), 1)  # (R, P): one row of all parameters for each rate
-    rule.lr = torch.tensor(rates, dtype=flat.dtype, device=flat.device)[:, None]
-
-    def named(rows: Tensor) -> dict[str, Tensor]:
-        """Views of the parameters by name, from (…, P)."""
-        parts = rows.split(sizes, dim=-1)
-        leading = rows.shape[:-1]
-        return {
-            name: part.unflatten(-1, shape) if shape else part.reshape(leading)
-            for (name, shape), part in zip(shapes.items(), parts, strict=True)
-        }
+    weights, rules = {}, {}
+    for name, tensor in stack_module_state([model])[0].items():  # (1, …) each
+        column = (-1, *[1] * (tensor.ndim - 1))  # one rate for each copy
+        weights[name] = tensor.detach().repeat(len(rates), *column[1:])
+        rules[name] = rule.fresh()
+        rules[name].lr = torch.tensor(rates).to(tensor).reshape(column)
 
     def one_loss(weights: dict[str, Tensor], X: Tensor, y: Tensor) -> Tensor:
         return loss_fn(functional_call(model, weights, (X,)), y)
 
-    gradients = vmap(grad_and_value(one_loss), in_dims=(0, None, None))
-    for _ in range(num_epochs):
-        for X, y in batches:
-            grads, losses = gradients(named(flat), X, y)
-            joined = torch.cat([grad.reshape(len(rates), -1) for grad in grads.values()], dim=1)
-            flat = rule.step(flat, joined)
-            yield losses.detach(), named(flat)
+    every_loss = vmap(one_loss, in_dims=(0, None, None))
+    for X, y in batches:
+        leaves = {name: tensor.requires_grad_() for name, tensor in weights.items()}
+        with torch.enable_grad():
+            losses = every_loss(leaves, X, y)
+            grads = torch.autograd.grad(losses.sum(), list(leaves.values()))
+        with torch.no_grad():
+            weights = {
+                name: rules[name].step(tensor, grad)
+                for (name, tensor), grad in zip(leaves.items(), grads, strict=True)
+            }
+        yield losses.detach(), weights

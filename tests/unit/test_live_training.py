@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import threading
@@ -345,3 +346,161 @@ def test_the_loop_stays_free_for_others():
         assert sorted(waits)[5] < 0.05  # about one mini-batch
 
     live(scenario, Slow)
+
+
+# -- values that take effect in the running training ----------------------------------------------
+
+
+class Going(Counting):
+    """lr takes effect from the next mini-batch on; fail_at starts the training anew."""
+
+    def steps(self, *, dtype, lr, fail_at):
+        try:
+            for number in range(1, self.length + 1):
+                self.diary.append((lr, number))
+                new = yield Count(lr, number, dtype)
+                if new is not None:
+                    assert new["fail_at"] == fail_at
+                    lr = new["lr"]
+        finally:
+            self.ended.append(lr)
+
+    def takes_effect_now(self, old, new):
+        return old["fail_at"] == new["fail_at"]
+
+
+def shown_values(page):
+    return json.loads(page.frames[-1]["values"])
+
+
+def test_a_value_that_takes_effect_now():
+    async def scenario(playground, page):
+        playground.start()
+        await until(lambda: playground.result.updates > 10)
+        for lr in (0.5, 1.5, 0.25):
+            done = playground.result.updates
+            playground.set(lr=lr)
+            await until(lambda lr=lr: playground.result.lr == lr)
+            assert playground.result.updates > done  # the same run goes on
+        assert len(playground.ended) == 1  # only the preview's has ended
+        numbers = [number for _, number in playground.diary[5:]]
+        assert numbers == list(range(1, len(numbers) + 1))  # and no mini-batch was lost
+        await until(lambda: shown_values(page)["lr"] == 0.25 and "lr 0.25" in page.said)
+        generations = [frame["generation"] for frame in page.frames]
+        assert generations == sorted(generations)
+        playground.set(fail_at=50)  # this one starts anew, with the newest lr
+        await until(lambda: len(playground.ended) == 2)
+        await until(lambda: shown_values(page) == {"lr": 0.25, "fail_at": 50})
+
+    live(scenario, Going)
+
+
+def test_many_values_in_a_drag_on_another_thread():
+    async def scenario(playground, page):
+        playground.start()
+        await until(lambda: playground.result.updates > 5)
+
+        def drag():
+            for step in range(1, 101):
+                playground.set(lr=step / 100)
+
+        thread = threading.Thread(target=drag)
+        thread.start()
+        await until(lambda: playground.result.lr == 1.0 and not thread.is_alive())
+        await until(lambda: shown_values(page)["lr"] == 1.0 and "lr 1.0" in page.said)
+        assert len(playground.ended) == 1
+        used = [lr for lr, _ in playground.diary[5:] if lr <= 1]
+        assert used[-1] == 1.0
+
+    live(scenario, Going)
+
+
+def test_a_value_moved_while_paused_shows_and_counts_from_then_on():
+    async def scenario(playground, page):
+        playground.start()
+        await until(lambda: playground.result.updates > 10)
+        playground.start()
+        await until(lambda: page.said.endswith("paused."))
+        held = playground.result.updates
+        playground.set(lr=0.5)
+        await until(lambda: shown_values(page)["lr"] == 0.5)  # the picture follows the control
+        assert playground.state == "paused" and playground.result.updates == held
+        playground.start()
+        await until(lambda: playground.result.updates > held + 3)
+        assert playground.diary[5:][held] == (0.5, held + 1)
+
+    live(scenario, Going)
+
+
+def test_when_nothing_runs_a_value_starts_the_training():
+    class Short(Going):
+        length = 20
+
+    async def scenario(playground, page):
+        playground.set(lr=0.5)
+        await until(lambda: playground.state == "finished")
+        playground.set(lr=1.5)
+        await until(lambda: playground.diary[-1] == (1.5, 20))
+        assert playground.diary.count((1.5, 1)) == 1
+
+    live(scenario, Short)
+
+
+def test_reset_and_restart_forget_a_value_on_its_way():
+    async def scenario(playground, page):
+        playground.start()
+        await until(lambda: playground.result.updates > 5)
+        playground.set(lr=0.5)
+        playground.restart()
+        await until(lambda: playground.result.updates > 2 and playground.result.lr == 0.5)
+        playground.set(lr=1.5)
+        playground.reset()
+        await until(lambda: page.said == "lr 1.0: 5 updates in float64, ready.")
+        assert shown_values(page)["lr"] == 1.0
+        playground.start()
+        await until(lambda: playground.result.updates > 5)
+        assert {lr for lr, _ in playground.diary[-5:]} == {1.0}
+
+    live(scenario, Going)
+
+
+def test_a_training_that_does_not_listen_goes_on_unchanged():
+    class Deaf(Counting):
+        length = 400
+
+        def takes_effect_now(self, old, new):
+            return True
+
+    async def scenario(playground, page):
+        playground.start()
+        await until(lambda: playground.result.updates > 5)
+        playground.set(lr=0.5)
+        await until(lambda: playground.state == "finished")
+        assert playground.result == Count(1.0, 400, "float32")
+
+    live(scenario, Deaf)
+
+
+def test_a_rest_between_mini_batches_ends_when_something_happens():
+    class Resting(Going):
+        rest = 30.0
+
+        def wait_after(self, result):
+            return self.rest
+
+    async def scenario(playground, page):
+        playground.start()
+        await until(lambda: len(playground.diary) == 6)
+        await asyncio.sleep(0.05)
+        assert len(playground.diary) == 6  # it rests
+        playground.set(lr=0.5)
+        await until(lambda: playground.diary[6:] == [(0.5, 2)])
+        playground.set(fail_at=3)
+        await until(lambda: playground.diary[7:] == [(0.5, 1)])
+        playground.start()
+        await until(lambda: page.said.endswith("paused."))
+        playground.rest = 0.0
+        playground.start()
+        await until(lambda: playground.result.updates > 5)
+
+    live(scenario, Resting)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_utils.optimizers import OPTIMIZERS, make_optimizer
-from course_utils.sweeps import sweep_lrs
+from course_utils.sweeps import sweep_lrs, sweep_steps
 
 LRS = [0.0, 1e-3, 1e-2, 0.1]
 OPTIONS = [(name, {}) for name in OPTIMIZERS]
@@ -116,3 +116,24 @@ def test_bad_input_is_named(change, message):
     arguments = {"model": network(), "batches": some_batches(), "lrs": [0.1], **change}
     with pytest.raises(ValueError, match=message):
         sweep_lrs(**arguments)
+
+
+def test_step_by_step_gives_the_same():
+    model, batches = network(), some_batches()
+    sweep = sweep_lrs(model, batches, LRS, "Adam")
+    steps = list(sweep_steps(model, iter(batches), LRS, "Adam"))
+    assert len(steps) == 3
+    for number, (loss, weights) in enumerate(steps):
+        assert np.array_equal(loss.numpy(), sweep.loss[:, number])
+        assert all(len(weight) == len(LRS) for weight in weights.values())
+    for key, weight in steps[-1][1].items():
+        assert torch.equal(weight, sweep.weights[key])
+    with pytest.raises(ValueError, match="one or more finite numbers"):
+        sweep_steps(model, batches, [-1.0])  # at once, not with the first step
+
+
+def test_it_works_where_gradients_are_switched_off():
+    with torch.no_grad():
+        sweep = sweep_lrs(network(), some_batches(), LRS)
+    assert np.array_equal(sweep.loss, sweep_lrs(network(), some_batches(), LRS).loss)
+    assert not any(weight.requires_grad for weight in sweep.weights.values())
