@@ -13,6 +13,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from course_utils.range_test import RangeTest, lr_range_test
+
+__all__ = [
+    "Evaluation",
+    "History",
+    "RangeTest",
+    "StopTraining",
+    "TrainingDiverged",
+    "TrainingState",
+    "evaluate",
+    "fit",
+    "lr_range_test",
+]
+
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from course_utils.names import unknown_name
 
 _HOMES = {
+    "batch_explorer": "batches",
     "slope_explorer": "slopes",
     "descent_explorer": "descent_1d",
     "neuron_boundary": "neuron",
@@ -22,9 +23,12 @@ _HOMES = {
     "race": "optimizer_race",
     "ema_explorer": "ema",
     "train_digits": "training",
+    "train_live": "batch_lr",
+    "lr_sweep": "rate_sweep",
     "digit_pad": "pad",
     "init_explorer": "initialisation",
     "fit_curve": "curve_fit",
+    "schedule_designer": "schedule_designer",
     "loss_explorer": "losses_1d",
     "line_fit": "line_fit",
 }

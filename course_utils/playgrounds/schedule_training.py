@@ -1,0 +1,247 @@
+"""The training behind the schedule designer: five small networks on the digits, any rate you like.
+
+Five networks with different first weights are stacked into one set of tensors and trained side by
+side on the same mini-batches at the same rate, so that one sees at once what is luck. A schedule
+is asked for its rate before each update and told the validation loss after each epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from course_utils import schedules
+from course_utils.data import digits
+from course_utils.models import digit_mlp
+from course_utils.names import look_up
+from course_utils.playgrounds.seeded import seeded_network
+
+NUM_EPOCHS = 10
+BATCH_SIZE = 32
+PER_EPOCH = 40  # updates: 1,257 images in batches of 32
+TOTAL = NUM_EPOCHS * PER_EPOCH
+NUM_NETWORKS = 5
+HIDDEN = 32
+MOMENTUM = 0.9
+GROUP = 10  # updates between two looks at the controls: about 5 ms
+SMOOTH = 0.9
+LOST = 1_000.0  # a loss from which no training comes back; guessing has 2.30
+CONSTANT = 0.1  # a good constant rate, as the chapter finds: what there is to beat
+
+NAMES = (
+    "constant",
+    "step",
+    "exponential",
+    "cosine",
+    "warm-up + cosine",
+    "one cycle",
+    "plateau",
+)
+# Which settings matter for which schedule; max_lr always does.
+USES = {
+    "constant": (),
+    "step": ("gamma", "every", "per_batch"),
+    "exponential": ("gamma", "per_batch"),
+    "cosine": ("final",),
+    "warm-up + cosine": ("warmup", "final"),
+    "one cycle": ("warmup", "final"),
+    "plateau": ("gamma", "every", "final"),
+}
+
+
+class Schedule(Protocol):
+    """What a training asks: the rates known after some validation losses, (TOTAL,) with NaN."""
+
+    def __call__(self, val_losses: list[float]) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Design:
+    """A schedule with its settings; those that it does not use are ignored.
+
+    max_lr: the highest rate. gamma: the factor. every: epochs between two factors, or patience.
+    per_batch: count updates where epochs are meant. warmup: epochs. final: share of max_lr.
+    """
+
+    schedule: str = "cosine"
+    max_lr: float = 0.2
+    gamma: float = 0.5
+    every: int = 2
+    warmup: float = 1.0
+    final: float = 0.001
+    per_batch: bool = False
+
+    def __post_init__(self) -> None:
+        look_up("schedule", self.schedule, {name: name for name in NAMES})
+
+    def __call__(self, val_losses: list[float]) -> np.ndarray:
+        """(TOTAL,) rate of every update; of a plateau only as far as the losses tell, then NaN."""
+        t = np.arange(TOTAL)
+        if self.schedule == "constant":
+            return schedules.constant(t, self.max_lr)
+        if self.schedule in ("step", "exponential"):
+            clock = t if self.per_batch else t // PER_EPOCH
+            if self.schedule == "exponential":
+                return schedules.exponential(clock, self.max_lr, self.gamma)
+            return schedules.step(clock, self.max_lr, self.every, self.gamma)
+        low = self.final * self.max_lr
+        if self.schedule == "plateau":
+            known = schedules.plateau(val_losses, self.max_lr, self.gamma, self.every, min_lr=low)
+            rates = np.full(TOTAL, np.nan)
+            rates[: len(known) * PER_EPOCH] = np.repeat(known, PER_EPOCH)[:TOTAL]
+            return rates
+        warmup = round(self.warmup * PER_EPOCH)
+        if self.schedule == "one cycle":
+            return schedules.one_cycle(
+                t, self.max_lr, TOTAL, warmup / TOTAL, final_div_factor=1 / (25 * self.final)
+            )
+        if self.schedule == "cosine":
+            warmup = 0
+        return schedules.cosine_with_warmup(t, self.max_lr, warmup, TOTAL, 0.01, low)
+
+    @property
+    def words(self) -> str:
+        """The schedule in a few words: "cosine from 0.2 to 0.0002"."""
+        high, low = f"{self.max_lr:.3g}", f"{self.final * self.max_lr:.2g}"
+        unit = "update" if self.per_batch else "epoch"
+        epochs = f"{self.every} {unit}{'s' * (self.every != 1)}"
+        return {
+            "constant": f"constant rate {high}",
+            "step": f"step from {high}, × {self.gamma:g} every {epochs}",
+            "exponential": f"exponential from {high}, × {self.gamma:g} every {unit}",
+            "cosine": f"cosine from {high} to {low}",
+            "warm-up + cosine": f"warm-up of {self.warmup:g} epochs to {high}, cosine to {low}",
+            "one cycle": f"one cycle, {self.warmup:g} epochs up to {high}, down to {low}",
+            "plateau": f"plateau from {high}, × {self.gamma:g} with patience {self.every}",
+        }[self.schedule]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Where the five trainings stand after ``num_updates``. Arrays are never changed later.
+
+    rates: (TOTAL,) rate of each update, NaN where it is not known yet. loss: (n, 5) loss of each
+    mini-batch. smooth: (n,) running average of their mean. val_loss, val_accuracy: (epochs + 1, 5),
+    the first before any update. diverged_at: number of the update, or None.
+    """
+
+    rates: np.ndarray
+    loss: np.ndarray
+    smooth: np.ndarray
+    val_loss: np.ndarray
+    val_accuracy: np.ndarray
+    diverged_at: int | None = None
+
+    @property
+    def num_updates(self) -> int:
+        return len(self.loss)
+
+    @property
+    def final(self) -> tuple[float, float, float]:
+        """(mean, standard deviation, accuracy) of the newest validation, over the five networks."""
+        newest = self.val_loss[-1]
+        return float(newest.mean()), float(newest.std(ddof=1)), float(self.val_accuracy[-1].mean())
+
+
+@cache
+def _batches(dtype: torch.dtype) -> list[tuple[Tensor, Tensor]]:
+    """All mini-batches of the training in their order: X (B, 49), y (B,)."""
+    loader = digits("embedded", dtype=torch.float64).loader("train", BATCH_SIZE, seed=0)
+    return [(_pooled(X).to(dtype), y) for _ in range(NUM_EPOCHS) for X, y in loader]
+
+
+@cache
+def _validation(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    data = digits("embedded", dtype=torch.float64)
+    return _pooled(data.X_val).to(dtype), data.y_val
+
+
+def _pooled(images: Tensor) -> Tensor:
+    """(N, 1, 28, 28) → (N, 49): the means of 4 × 4 pixels."""
+    return F.avg_pool2d(images, 4).flatten(1)
+
+
+@cache
+def _first_weights(num_networks: int) -> tuple[Tensor, ...]:
+    stacks: list[list[Tensor]] = [[], [], [], []]
+    for seed in range(num_networks):
+        net = seeded_network(lambda: digit_mlp((HIDDEN,), in_features=49), seed)
+        parts = (net.fc1.weight.T, net.fc1.bias[None], net.head.weight.T, net.head.bias[None])
+        for stack, part in zip(stacks, parts, strict=True):
+            stack.append(part.detach())
+    return tuple(torch.stack(stack) for stack in stacks)
+
+
+def _losses(weights: Any, X: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """(losses (S,), logits (S, N, 10)) of S networks on the same images."""
+    W1, b1, W2, b2 = weights
+    many = X.expand(len(W1), *X.shape)
+    logits = torch.baddbmm(b2, torch.relu(torch.baddbmm(b1, many, W1)), W2)
+    each = F.cross_entropy(logits.flatten(0, 1), y.repeat(len(W1)), reduction="none")
+    return each.view(len(W1), -1).mean(1), logits
+
+
+def _look(weights: Any, dtype: torch.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """Validation loss and accuracy of each network, (S,) each."""
+    X, y = _validation(dtype)
+    with torch.no_grad():
+        losses, logits = _losses(weights, X, y)
+    return losses.double().numpy(), (logits.argmax(2) == y).double().mean(1).numpy()
+
+
+def train_with(schedule: Schedule, *, dtype: torch.dtype = torch.float32) -> Iterator[Run]:
+    """Train the five networks with SGD (momentum 0.9); a `Run` at once and after every 10 updates.
+
+    Ends after 10 epochs, or when the loss of a network explodes. The same schedule gives the same
+    run; no global random number is used.
+    """
+    weights = [part.to(dtype, copy=True) for part in _first_weights(NUM_NETWORKS)]
+    velocities = [torch.zeros_like(part) for part in weights]
+    losses = np.full((TOTAL, NUM_NETWORKS), np.nan)
+    smooth = np.full(TOTAL, np.nan)
+    seen = [_look(weights, dtype)]
+    average, done, epochs_seen = 0.0, 0, []
+    rates = schedule(epochs_seen)
+
+    def run(diverged_at: int | None = None) -> Run:
+        val_loss, val_accuracy = (np.array(part) for part in zip(*seen, strict=True))
+        return Run(rates, losses[:done], smooth[:done], val_loss, val_accuracy, diverged_at)
+
+    yield run()
+    for X, y in _batches(dtype):
+        weights = [part.detach().requires_grad_() for part in weights]
+        loss, _ = _losses(weights, X, y)
+        grads = torch.autograd.grad(loss.sum(), weights)
+        lr = float(rates[done])
+        with torch.no_grad():
+            for part, velocity, grad in zip(weights, velocities, grads, strict=True):
+                velocity.mul_(MOMENTUM).add_(grad)
+                part.sub_(velocity, alpha=lr)
+        losses[done] = loss.detach().double().numpy()
+        mean = float(losses[done].mean())
+        done += 1
+        average = SMOOTH * average + (1 - SMOOTH) * min(mean, LOST)
+        smooth[done - 1] = average / (1 - SMOOTH**done)
+        if not mean < LOST:  # so written, NaN is caught too
+            yield run(diverged_at=done)
+            return
+        if done % PER_EPOCH == 0:
+            seen.append(_look(weights, dtype))
+            epochs_seen.append(float(seen[-1][0].mean()))
+            rates = schedule(epochs_seen)
+        if done % GROUP == 0:
+            yield run()
+
+
+@cache
+def constant_run() -> Run:
+    """The whole training at the constant rate `CONSTANT`, in float64."""
+    *_, last = train_with(Design("constant", CONSTANT), dtype=torch.float64)
+    return last
