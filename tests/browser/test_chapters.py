@@ -15,7 +15,7 @@ BOTH = ("00", "09")
 
 
 @pytest.fixture(scope="class")
-def chapter(self, request, browser, labs) -> Iterator[LabPage]:
+def chapter(request, browser, labs) -> Iterator[LabPage]:
     """The chapter of a test class, open and run to its end."""
     url, folder = labs(request.cls.subshells)
     (notebook,) = folder.glob(f"{request.cls.number}_*.ipynb")
