@@ -25,10 +25,14 @@ os.environ["TQDM_DISABLE"] = "1"
 # Stored outputs belong to the embedded digits and to the inline backend.
 os.environ.pop("COURSE_DATASET", None)
 os.environ.pop("MPLBACKEND", None)
-# Nobody's IPython profile and start-up files take part, and no shared history file.
+# Nobody's IPython profile and start-up files take part, and no shared history file. Ours has one
+# start-up file, under which a cell that opens a network socket fails.
 if "COURSE_TEST_IPYTHON" not in os.environ:
     folder = tempfile.mkdtemp(prefix="course-ipython-")
     os.environ["COURSE_TEST_IPYTHON"] = os.environ["IPYTHONDIR"] = folder
+    startup = Path(folder, "profile_default", "startup")
+    startup.mkdir(parents=True)
+    shutil.copy(ROOT / "tests" / "notebooks" / "no_sockets.py", startup)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 try:

@@ -167,5 +167,17 @@ def echo(page: LabPage, count: int, pause: int) -> list[float]:
 
 
 def census(page: LabPage) -> dict[str, float]:
-    """Open figures, comms, tasks, threads and memory of the kernel."""
-    return json.loads(page.kernel("import json; print(json.dumps(census()))"))
+    """Open figures, comms, tasks, threads and memory of the kernel, once it has come to rest.
+
+    A picture that is just being sent is a task for some milliseconds; so two counts in a row must
+    agree. What stays is counted, for what stays is what would pile up.
+    """
+    seen = None
+    for _ in range(20):
+        now = json.loads(page.kernel("import json; print(json.dumps(census()))"))
+        counts = {key: value for key, value in now.items() if key != "mb"}
+        if counts == seen:
+            break
+        seen = counts
+        page.page.wait_for_timeout(250)
+    return now
