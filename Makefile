@@ -12,7 +12,7 @@ export COURSE_PYTHON_CHOSEN := 1
 endif
 export LAB_ARGS TEST_ARGS CH
 
-COMMANDS := lab test notebooks check bench doctor setup clean help
+COMMANDS := lab test notebooks html check bench doctor setup clean help
 .PHONY: $(COMMANDS)
 .DEFAULT_GOAL := help
 

@@ -176,6 +176,8 @@ def cross_entropy_gradient(
 def log_sum_exp(z: Any) -> Any:
     """log Σ e^z over the last axis, shifted by the maximum. Source: ``torch.logsumexp``."""
     z = _floats("z", z)
+    if z.ndim == 0:
+        raise ValueError("z must have at least one axis, got a single number")
     top = z.max(axis=-1, keepdims=True)
     return (top + np.log(np.exp(z - top).sum(axis=-1, keepdims=True)))[..., 0]
 
@@ -222,8 +224,18 @@ def _pair(y_hat: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     return y_hat, y
 
 
+def _number(name: str, value: Any) -> float:
+    if np.ndim(value) == 0:
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+    raise ValueError(f"{name} must be one number, got {value!r}")
+
+
 def _check_width(name: str, value: float, *, zero: bool = False) -> None:
-    if not (0 < value < np.inf or (zero and value == 0)):
+    number = _number(name, value)
+    if not (0 < number < np.inf or (zero and number == 0)):
         raise ValueError(f"{name} must be a finite number {'≥' if zero else '>'} 0, got {value!r}")
 
 
@@ -273,11 +285,11 @@ def _classes(
     if logits.ndim != 2:
         raise ValueError(f"logits must have shape (N, C), got {logits.shape}")
     count, classes = logits.shape
-    _between_0_and_1("label_smoothing", np.array(float(label_smoothing)))
+    _between_0_and_1("label_smoothing", np.array(_number("label_smoothing", label_smoothing)))
     given = weight is not None
     weight = np.asarray(weight, dtype=np.float64) if given else np.ones(classes)
-    if weight.shape != (classes,) or not (weight >= 0).all():
-        raise ValueError(f"weight must be {classes} numbers ≥ 0, got {weight.tolist()}")
+    if weight.shape != (classes,) or not ((weight >= 0) & (weight < np.inf)).all():
+        raise ValueError(f"weight must be {classes} numbers ≥ 0, all finite, got {weight.tolist()}")
     y = np.asarray(y)
     if y.shape == (count, classes):
         target, total = np.asarray(y, dtype=np.float64), float(count)

@@ -6,6 +6,7 @@ compares through `compare`, and otherwise raises `NotYet` with a message that he
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import inspect
 import sys
@@ -84,13 +85,14 @@ def attempt(function: Callable[..., Any], /, *args: Any, call: str) -> Any:
         NotAttempted: the learner's code raised NotImplementedError, as stubs do.
         NotYet: it raised anything else, or ran longer than `SECONDS`.
     """
+    as_tensors = [_tensors(arg) for arg in args]  # now: the call may change what it is given
     try:
         return _call(function, args, call)
     except NotYet as first:
-        as_tensors = [_tensors(arg) for arg in args]
         if all(a is b for a, b in zip(args, as_tensors, strict=True)):
             raise
-        if isinstance(first.__cause__, TimeLimitExceeded):
+        # No cause: the checker itself has found something, and no other input mends that.
+        if first.__cause__ is None or isinstance(first.__cause__, TimeLimitExceeded):
             raise
         try:
             return _call(function, as_tensors, call)
@@ -160,9 +162,19 @@ def as_array(value: Any, call: str) -> np.ndarray:
     if value is None:
         raise NotYet(f"{call} gives None. Is a `return` missing?")
     try:
-        return np.asarray(plain(value), dtype=np.float64)
+        values = plain(value)
+        if _holds_text(np.asarray(values)):
+            raise NotYet(f"{call} gives {describe(value)}; numbers are expected, not text.")
+        return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, RuntimeError):
         raise NotYet(f"{call} gives {describe(value)}; numbers are expected.") from None
+
+
+def _holds_text(array: np.ndarray) -> bool:
+    """Whether text is among the values: NumPy would read "0.5" as a number."""
+    if array.dtype.kind == "O":
+        return any(isinstance(item, str | bytes) for item in array.flat)
+    return array.dtype.kind in "UST"
 
 
 def plain(value: Any) -> Any:
@@ -177,10 +189,22 @@ def plain(value: Any) -> Any:
 def same(got: Any, wanted: Any, tolerance: float = _DEFAULT_TOLERANCE) -> bool:
     """Equal shapes and values, as far as float32 can tell."""
     got, wanted = np.asarray(got, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
-    if got.shape != wanted.shape:
-        return False
+    return got.shape == wanted.shape and bool(_close(got, wanted, tolerance).all())
+
+
+def _close(got: np.ndarray, wanted: np.ndarray, tolerance: float) -> np.ndarray:
+    """Where the values agree; what counts as 0 depends on the largest of them."""
     scale = float(np.max(np.abs(wanted), initial=0.0))
-    return bool(np.allclose(got, wanted, rtol=tolerance, atol=tolerance * 1e-2 * scale + 1e-9))
+    return np.isclose(got, wanted, rtol=tolerance, atol=tolerance * 1e-2 * scale + 1e-9)
+
+
+def apart(got: float, wanted: float) -> tuple[str, str]:
+    """Two numbers with four digits, or as many as it takes to tell them apart."""
+    for digits in range(4, 17):
+        texts = f"{got:.{digits}g}", f"{wanted:.{digits}g}"
+        if texts[0] != texts[1]:
+            break
+    return texts
 
 
 def compare(got: Any, wanted: Any, call: str, mistakes: Sequence[Mistake] = ()) -> None:
@@ -205,12 +229,17 @@ def compare(got: Any, wanted: Any, call: str, mistakes: Sequence[Mistake] = ()) 
         )
     if not np.isfinite(array).all():
         raise NotYet(f"{call} gives {describe(array)}. Is something divided by 0 on the way?")
-    place = ""
-    if wanted.size > 1:
-        close = np.isclose(array, wanted, rtol=tolerance, atol=1e-9)
-        index = tuple(int(i) for i in np.argwhere(~close)[0]) if not close.all() else (0,)
-        place = f" The first difference is at index {list(index) if len(index) > 1 else index[0]}."
-    raise NotYet(f"{call} gives {describe(array)}; expected is {describe(wanted)}.{place}")
+    shown, expected = describe(array), describe(wanted)
+    if wanted.size == 1:
+        if shown == expected:
+            shown, expected = (f"`{text}`" for text in apart(array.item(), wanted.item()))
+        raise NotYet(f"{call} gives {shown}; expected is {expected}.")
+    index = tuple(int(i) for i in np.argwhere(~_close(array, wanted, tolerance))[0])
+    place = f"The first difference is at index {list(index) if len(index) > 1 else index[0]}"
+    if shown == expected:  # two shapes, or numbers that look alike with 4 places
+        value, right = apart(array[index], wanted[index])
+        raise NotYet(f"{call} gives other numbers. {place}: {value} instead of {right}.")
+    raise NotYet(f"{call} gives {shown}; expected is {expected}. {place}.")
 
 
 def _dtype_name(value: Any) -> str:
@@ -222,14 +251,19 @@ def _dtype_name(value: Any) -> str:
 def _sizes(array: np.ndarray, wanted: np.ndarray) -> str:
     if array.ndim != wanted.ndim:
         return f"{array.ndim} dimensions instead of {wanted.ndim}."
+    if sorted(array.shape) == sorted(wanted.shape):
+        return "the axes are in another order."
+    if array.size == wanted.size:
+        return "as many values, cut differently."
     return f"{array.size} values instead of {wanted.size}."
 
 
 def describe(value: Any) -> str:
     """``value`` in a few words for a message: a short list of numbers, a shape, or a type."""
     if isinstance(value, np.ndarray) or hasattr(value, "detach"):
-        if 0 < np.prod(value.shape) <= 8:
-            return f"`{_trimmed(rounded(value, 4))}`"
+        with contextlib.suppress(ValueError):  # text and complex numbers cannot be rounded
+            if 0 < np.prod(value.shape) <= 8:
+                return f"`{_trimmed(rounded(value, 4))}`"
         kind = "a tensor" if hasattr(value, "detach") else "an array"
         return f"{kind} of shape {tuple(value.shape)}"
     if isinstance(value, bool | int | float | str | None) or (

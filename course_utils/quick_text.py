@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Transform
 
 KEPT = 64  # wordings
+KEPT_TOGETHER = 512  # wordings that several texts share
 
 
 class QuickText(Artist):
@@ -28,6 +29,8 @@ class QuickText(Artist):
         axes: where it belongs; it is added to them.
         transform: what (x, y) are; fractions of the axes if left out.
         offset: in points, added to the place.
+        like: another text whose style this one takes, and whose drawn wordings: for many short
+            texts that say the same things in turn, as the numbers of a table.
         **style: as for `matplotlib.text.Text`: ha, va, fontsize, color, fontweight, bbox …
     """
 
@@ -37,14 +40,20 @@ class QuickText(Artist):
         transform: Transform | None = None,
         offset: tuple[float, float] = (0, 0),
         zorder: float = 3,
+        like: QuickText | None = None,
         **style: Any,
     ):
         super().__init__()
-        self._text = Text(0, 0, "", **style)  # made now, while the course's style is in force
+        if like is None:
+            self._text = Text(0, 0, "", **style)  # made now, while the course's style is in force
+            self._images: OrderedDict[tuple[str, float], tuple] = OrderedDict()
+            self._kept = KEPT
+        else:
+            self._text, self._images = like._text, like._images
+            self._kept = like._kept = KEPT_TOGETHER
         self._place = (0.0, 0.0)
         self._words = ""
         self._offset = offset
-        self._images: OrderedDict[tuple[str, float], tuple] = OrderedDict()
         self.set_zorder(zorder)
         self.set_transform(transform or axes.transAxes)
         axes.add_artist(self)
@@ -98,6 +107,6 @@ class QuickText(Artist):
         text.draw(canvas)
         image = np.asarray(canvas.buffer_rgba())[::-1].copy()  # draw_image counts rows from below
         self._images[key] = made = (image, float(left), float(bottom))
-        if len(self._images) > KEPT:
+        if len(self._images) > self._kept:
             self._images.popitem(last=False)
         return made

@@ -4,7 +4,8 @@ Each function takes the number of epochs (or optimizer steps) done so far, ``t``
 the settings of the ``torch.optim.lr_scheduler`` class named in its docstring, whose numbers it
 gives. ``t`` may be a number (a float comes back) or an array (an array of its shape comes back),
 so that a whole schedule is drawn at once: ``cosine(np.arange(200), lr=0.1, num_steps=200)``.
-A negative ``t``, a learning rate below 0 and lengths that make no sense raise ValueError.
+A ``t`` that is negative or infinite, a learning rate below 0, lengths that make no sense and
+whatever is no number raise ValueError.
 """
 
 from __future__ import annotations
@@ -20,10 +21,34 @@ from course_utils.names import look_up
 
 
 def _times(t: Any) -> np.ndarray:
-    times = np.asarray(t, dtype=np.float64)
-    if not np.all(times >= 0):
-        raise ValueError(f"t counts the steps done so far and must be ≥ 0, got {t!r}")
+    try:
+        times = np.asarray(t, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"t must be a number or an array of numbers, got {t!r}") from None
+    wrong = times[~((times >= 0) & (times < math.inf))]
+    if wrong.size:
+        raise ValueError(
+            f"t counts the steps done so far and must be finite and ≥ 0, got {wrong[0]:.15g}"
+        )
     return times
+
+
+def _number(value: Any) -> float:
+    """``value`` as a float; NaN, which lies in no range, where it is no single number."""
+    try:
+        return math.nan if isinstance(value, str) else float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return math.nan
+
+
+def _marks(milestones: Any) -> list[int]:
+    try:
+        marks = [_number(milestone) for milestone in milestones]
+    except TypeError:
+        marks = [math.nan]
+    if not all(mark >= 0 and mark.is_integer() for mark in marks):
+        raise ValueError(f"milestones must be a list of whole numbers ≥ 0, got {milestones!r}")
+    return [int(mark) for mark in marks]
 
 
 def _result(values: Any) -> Any:
@@ -31,7 +56,8 @@ def _result(values: Any) -> Any:
 
 
 def _check_rate(name: str, value: float, high: float = math.inf) -> None:
-    if not (0 <= value <= high and value < math.inf):
+    number = _number(value)
+    if not (0 <= number <= high and number < math.inf):
         allowed = "a finite number ≥ 0" if high == math.inf else f"between 0 and {high:g}"
         raise ValueError(f"{name} must be {allowed}, got {value!r}")
 
@@ -65,7 +91,7 @@ def multi_step(t: Any, lr: float, milestones: Sequence[int], gamma: float = 0.1)
     """
     _check_rate("lr", lr)
     _check_rate("gamma", gamma)
-    passed = np.searchsorted(np.sort(np.asarray(milestones, dtype=float)), _times(t), side="right")
+    passed = np.searchsorted(np.sort(_marks(milestones)), _times(t), side="right")
     return _result(lr * gamma ** np.asarray(passed, dtype=np.float64))
 
 
@@ -154,13 +180,13 @@ def one_cycle(
     _check_rate("pct_start", pct_start, 1)
     _check_length("num_steps", num_steps)
     for name, value in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
-        if not 0 < value < math.inf:
+        if not 0 < _number(value) < math.inf:
             raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
     if anneal_strategy not in ("cos", "linear"):
         raise ValueError(f"anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}")
     times = _times(t)
     if np.any(times > num_steps):
-        raise ValueError(f"the cycle is over after {num_steps} steps, got t = {t!r}")
+        raise ValueError(f"the cycle is over after {num_steps} steps, got t = {times.max():.15g}")
 
     first_lr = max_lr / div_factor
     last_lr = first_lr / final_div_factor
@@ -205,12 +231,16 @@ def plateau(
     _check_rate("threshold", threshold)
     _check_length("patience", patience, 0)
     _check_length("cooldown", cooldown, 0)
-    if not 0 <= factor < 1:
+    if not 0 <= _number(factor) < 1:
         raise ValueError(f"factor must be at least 0 and below 1, got {factor!r}")
     if threshold_mode not in ("rel", "abs"):
         raise ValueError(f"threshold_mode must be 'rel' or 'abs', got {threshold_mode!r}")
+    try:
+        values = [float(loss) for loss in losses]
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"losses must be a list of numbers, got {losses!r}") from None
     rates, best, bad, resting = [lr], math.inf, 0, 0
-    for loss in losses:
+    for loss in values:
         bar = best * (1 - threshold) if threshold_mode == "rel" else best - threshold
         if loss < bar:
             best, bad = loss, 0
@@ -235,11 +265,12 @@ def sequential(t: Any, parts: Sequence[Callable[[Any], Any]], milestones: Sequen
     increasing steps at which the next part takes over, one fewer than there are parts.
     Source: ``SequentialLR``.
     """
+    milestones = _marks(milestones)
     starts = [0, *milestones]
     if len(parts) != len(starts) or any(later <= start for start, later in pairwise(starts)):
         raise ValueError(
             f"{len(parts)} parts need {max(len(parts) - 1, 0)} increasing milestones above 0, "
-            f"got {list(milestones)!r}"
+            f"got {milestones!r}"
         )
     times = _times(t)
     rates = np.zeros_like(times)

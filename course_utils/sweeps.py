@@ -8,6 +8,7 @@ rules of `course_utils.optimizers` are elementwise: one call moves all copies, e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -35,14 +36,20 @@ class Sweep:
     weights: dict[str, Tensor]
 
     def final_loss(self, num_updates: int = 20) -> np.ndarray:
-        """(R,) mean loss of the last ``num_updates`` mini-batches; infinite where it diverged."""
+        """(R,) mean loss of the last ``num_updates`` mini-batches; infinite where it diverged.
+
+        Where there were fewer updates, the mean of all. Raises ValueError unless ``num_updates``
+        is a whole number of at least 1.
+        """
+        _check_count("num_updates", num_updates)
         mean = self.loss[:, -num_updates:].mean(axis=1)
         return np.where(np.isfinite(self.loss).all(axis=1), mean, np.inf)
 
     @property
     def best_lr(self) -> float:
-        """The rate with the lowest final loss."""
-        return float(self.lrs[self.final_loss().argmin()])
+        """The rate with the lowest final loss; NaN where every training diverged."""
+        final = self.final_loss()
+        return float(self.lrs[final.argmin()]) if np.isfinite(final).any() else math.nan
 
 
 def sweep_lrs(
@@ -63,16 +70,24 @@ def sweep_lrs(
     ``options`` its settings beside ``lr``.
 
     Raises ValueError for no rate, a rate that is negative or not finite, an unknown optimizer or
-    setting, a model with buffers or dropout, and no batches.
+    setting, a model with buffers, dropout, frozen parameters or none at all, a loss that is not
+    one number for each mini-batch, no batches, and batches that can be passed over only once (an
+    iterator) with more than one epoch.
     """
+    _check_count("num_epochs", num_epochs)
+    if num_epochs > 1 and isinstance(batches, Iterator):
+        raise ValueError(
+            "batches can be passed over only once: with num_epochs > 1 pass a DataLoader or a list"
+        )
+    rates = _checked_rates(lrs)
     every = chain.from_iterable(batches for _ in range(num_epochs))
-    training = sweep_steps(model, every, lrs, optimizer, loss_fn=loss_fn, **options)
+    training = sweep_steps(model, every, rates, optimizer, loss_fn=loss_fn, **options)
     losses = []
     for loss, weights in training:  # noqa: B007 (the last weights are those of the end)
         losses.append(loss)
     if not losses:
         raise ValueError("batches is empty: there is nothing to train on")
-    return Sweep(_checked_rates(lrs), torch.stack(losses, dim=1).numpy(), weights)
+    return Sweep(rates, torch.stack(losses, dim=1).numpy(), weights)
 
 
 def sweep_steps(
@@ -95,10 +110,18 @@ def sweep_steps(
     return _train(model, batches, rates, rule, loss_fn)
 
 
+def _check_count(name: str, value: int) -> None:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+        raise ValueError(f"{name} must be a whole number ≥ 1, got {value!r}")
+
+
 def _checked_rates(lrs: Sequence[float]) -> np.ndarray:
-    rates = np.asarray(list(lrs), dtype=np.float64)
+    try:
+        rates = np.asarray(list(lrs), dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"lrs must be a list of numbers, got {lrs!r}") from None
     if rates.ndim != 1 or rates.size == 0 or not (np.isfinite(rates) & (rates >= 0)).all():
-        raise ValueError(f"lrs must be one or more finite numbers ≥ 0, got {list(lrs)!r}")
+        raise ValueError(f"lrs must be one or more finite numbers ≥ 0, got {rates.tolist()!r}")
     return rates
 
 
@@ -109,6 +132,11 @@ def _check_model(model: nn.Module) -> None:
     for name, part in model.named_modules():
         if isinstance(part, nn.modules.dropout._DropoutNd) and part.p > 0:
             raise ValueError(f"the model has dropout ({name!r}), which differs from run to run")
+    if not list(model.parameters()):
+        raise ValueError("the model has no parameters: there is nothing to train")
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            raise ValueError(f"the parameter {name!r} is frozen; a sweep trains all of them")
 
 
 def _train(
@@ -133,6 +161,9 @@ def _train(
         leaves = {name: tensor.requires_grad_() for name, tensor in weights.items()}
         with torch.enable_grad():
             losses = every_loss(leaves, X, y)
+            if losses.ndim != 1:
+                shape = tuple(losses.shape[1:])
+                raise ValueError(f"loss_fn must give one number per mini-batch, got shape {shape}")
             grads = torch.autograd.grad(losses.sum(), list(leaves.values()))
         with torch.no_grad():
             weights = {

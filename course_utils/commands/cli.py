@@ -14,12 +14,21 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...] | None]] = {
     "lab": ("set up what is missing and open the course in JupyterLab", ()),
     "test": ("every test: unit, hygiene, all notebooks strictly, browser", ("test",)),
     "notebooks": ("run the notebooks and store their outputs (one chapter: CH=09)", ("test",)),
+    "html": ("the chapters as web pages in build/html, as they are stored", ()),
     "check": ("the quick checks: ruff and notebook hygiene, seconds", ("test",)),
     "bench": ("the measurements in benchmarks/", ("test",)),
     "doctor": ("versions, device, widgets, data, memory; what is wrong and the remedy", None),
     "setup": ("only create or complete .venv", ()),
     "clean": ("remove .venv, caches and build leftovers (data/ stays)", None),
 }
+
+MODULES = {
+    "notebooks": "course_utils.commands.notebooks",
+    "html": "course_utils.commands.pages",
+    "bench": "benchmarks",
+}
+# What make passes on to a command.
+VARIABLES = {"lab": "LAB_ARGS", "test": "TEST_ARGS", "notebooks": "CH", "html": "CH"}
 
 HELP_TAIL = """
 Pass more to a command with variables:
@@ -41,7 +50,7 @@ def help_text() -> str:
 
 def arguments_of(command: str, given: list[str]) -> list[str]:
     """Arguments from the command line, then those from the variable that make passes on."""
-    variable = {"lab": "LAB_ARGS", "test": "TEST_ARGS", "notebooks": "CH"}.get(command)
+    variable = VARIABLES.get(command)
     return given + (shlex.split(os.environ.get(variable, "")) if variable else [])
 
 
@@ -88,8 +97,7 @@ def run(command: str, rest: list[str], here: bool) -> int:
         return testing.run(python, rest)
     if command == "check":
         return tools.check(python)
-    module = {"notebooks": "course_utils.commands.notebooks", "bench": "benchmarks"}[command]
-    return bootstrap.hand_over([python, "-m", module, *rest])
+    return bootstrap.hand_over([python, "-m", MODULES[command], *rest])
 
 
 def run_doctor(here: bool) -> int:

@@ -1,12 +1,14 @@
 """Chapter 06, data: count batches, read an image, write a dataset, standardise, batch, measure.
 
-What the learner reads stands here; how the answers are judged, in ``judges06.py``.
+What the learner reads stands here; how the answers are judged, in ``judges06.py`` and
+``judges06_loaders.py``.
 """
 
 from __future__ import annotations
 
 from course_utils.checks import Exercise, variant
 from course_utils.exercises import judges06 as judges
+from course_utils.exercises import judges06_loaders as loaders
 
 SETUP = """
 import numpy as np
@@ -237,7 +239,7 @@ def my_standardise(X_train, X):
                 ),
                 "must not have a say",
             ),
-            (variant(_STANDARDISE, ("(X - mean) / std", "X - mean / std")), "expected is"),
+            (variant(_STANDARDISE, ("(X - mean) / std", "X - mean / std")), "brackets"),
             (variant(_STANDARDISE, ("X_train.std()", "X_train.var()")), "variance"),
         ),
         checker=judges.check_standardise,
@@ -248,8 +250,8 @@ def my_standardise(X_train, X):
         prompt=r"""
 Write the heart of a `DataLoader`: hand out the samples of one epoch in batches, in a random order
 that comes from `generator`. Each sample comes exactly once, a last short batch included. One batch
-is one indexing operation. Write it as a generator function (with `yield`), or return a list of
-pairs.
+is one indexing operation. Hand them out with `yield`, or return a list of pairs. (Python calls a
+function with `yield` a generator too; it has nothing to do with the `generator` of random numbers.)
 """,
         answer="my_batches",
         stub='''
@@ -291,7 +293,7 @@ def my_batches(X, y, batch_size, generator):
                 "last short batch is missing",
             ),
         ),
-        checker=judges.check_batches,
+        checker=loaders.check_batches,
     ),
     Exercise(
         name="06.accuracy",
@@ -340,6 +342,6 @@ def my_accuracy(model, loader):
                 "last batch alone",
             ),
         ),
-        checker=judges.check_accuracy,
+        checker=loaders.check_accuracy,
     ),
 )

@@ -117,7 +117,7 @@ def my_max_lr(A):
     raise NotImplementedError
 ''',
         hints=(
-            "The steepest direction decides. How is its curvature called in section 2?",
+            "The steepest direction decides. What is its curvature called in section 1.3?",
             "`np.linalg.eigvalsh(A)` gives the eigenvalues of a symmetric matrix, in ascending "
             "order.",
         ),

@@ -261,7 +261,7 @@ def my_schedule(t):
 ''',
         hints=(
             "Which rate is too high to end with, but good to begin with? Look at the picture of "
-            "section 6.",
+            "section 7.2.",
             "Begin between 0.2 and 0.3, with or without a short warm-up, and let the rate fall to "
             "almost 0 by update 399: the closed form of the cosine will do.",
         ),

@@ -40,7 +40,7 @@ def _one_number(got: Any, call: str, instead: str) -> None:
 def check_best_constant(answer: Any) -> str:
     """Exercise 07.best_constant."""
     need_function(answer, "my_best_constant(y, loss)")
-    for y in ([1.0, 2.0, 9.0], [4.0, -1.0, 0.5, 30.0, 2.0], [-7.0, 1.0, 1.5, 2.0, 2.5]):
+    for y in ([1.0, 2.0, 9.0], [4.0, -1.0, 0.5, 30.0, 2.0], [-7.0, 1.0, 1.5, 2.0, 5.0]):
         array = np.array(y)
         best = {"MSE": array.mean(), "MAE": np.median(array)}
         for loss, other in (("MSE", "MAE"), ("MAE", "MSE")):
@@ -70,6 +70,8 @@ def check_best_constant(answer: Any) -> str:
 def smooth_l1(y_hat: np.ndarray, y: np.ndarray, beta: float, mistake: str = "") -> Any:
     """The mean smooth L1 loss, or what ``mistake`` makes of it."""
     d = y_hat - y
+    if mistake == "beta 1":
+        beta = 1.0
     size = d if mistake == "signed" else np.abs(d)
     near, far = size**2 / (2 * beta), size - beta / 2
     if mistake == "no beta":
@@ -94,6 +96,7 @@ SMOOTH_L1_MISTAKES = {
     "no half": "The factor ½ is missing: near 0 it is d²/(2·beta).",
     "no shift": "The straight part is d − beta/2. Without beta/2 the curve jumps at d = beta.",
     "shift 1/2": "Subtracting ½ is right for beta = 1 only: the straight part is d − beta/2.",
+    "beta 1": "beta is not used: that is the loss for beta = 1.",
     "huber": "That is the Huber loss, beta times this one. Divide by beta.",
     "pieces swapped": "The two pieces are swapped: the square belongs to the small errors.",
     "sum": "That is the sum of the losses; return their mean.",
@@ -188,8 +191,19 @@ def cross_entropy_mistakes(z: np.ndarray, labels: np.ndarray) -> list[tuple[Any,
     target = np.eye(classes)[labels] if labels.ndim == 1 else labels
     per_sample = -(target * _log_softmax(z)).sum(axis=1)
     p = np.exp(_log_softmax(z))
+    own: list[tuple[Any, str]] = []
+    if labels.ndim == 1:
+        text = "`log_p[:, labels]` takes all these columns from every row. One entry from each row "
+        text += "is `log_p[np.arange(N), labels]`."
+        own.append((-_log_softmax(z)[:, labels].mean(), text))
+    else:
+        certain = np.eye(classes)[labels.argmax(axis=1)]
+        text = "Only the most probable class counts here: every class must count with its share."
+        own.append((-(certain * _log_softmax(z)).sum() / count, text))
     with np.errstate(all="ignore"):
         return [
+            *own,
+            (per_sample.sum() / classes, "You divided by the number of classes, not by N."),
             (per_sample.sum(), "That is the sum of the losses; return their mean."),
             (per_sample.sum() / z.size, "You averaged over all N·C entries; divide by N only."),
             (-per_sample.mean(), "The sign is wrong: the loss is the *negative* logarithm."),

@@ -5,7 +5,6 @@ Each checker takes the learner's answer, returns a closing sentence or raises `N
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import Any
 
@@ -107,7 +106,7 @@ def check_scaled_lr(answer: Any) -> str:
 def check_batches(answer: Any) -> str:
     """Exercise 08.batches."""
     need_function(answer, "my_batches(X, y, batch_size, rng)")
-    for count, size in ((10, 4), (12, 3), (5, 8)):
+    for count, size in ((12, 3), (10, 4), (5, 8)):
         call = f"`my_batches(X, y, {size}, rng)` with {count} samples"
         y = np.arange(float(count))
         X = np.stack([y, y**2], axis=1)
@@ -115,8 +114,14 @@ def check_batches(answer: Any) -> str:
         again = _labels(answer, X, y, size, 0, call)
         if rows != again:
             raise NotYet("Twice the same `rng`, two orders: draw from `rng` and nothing else.")
-        if count >= 10 and rows == _labels(answer, X, y, size, 1, call):
+        if count >= 10 and rows == _labels(answer, X, y, size, 2, call):
             raise NotYet("Every `rng` gives the same order: shuffle with the `rng` that comes in.")
+        blocks = [set(range(start, start + size)) for start in range(0, count, size)]
+        if count == 12 and all(set(row) in blocks for row in rows):
+            raise NotYet(
+                "Each mini-batch holds the same samples in every epoch, only in another order: "
+                "draw one order of *all* samples, and cut that."
+            )
     return "Every sample once per epoch, images and labels in the same order."
 
 
@@ -205,19 +210,19 @@ def check_descent(answer: Any) -> str:
         call = f"`my_descent([1, -2], batches, 0.1)` with batches of {list(sizes)}"
 
         def run(w: Any, *parts: Any) -> Any:
-            before = copy.deepcopy((plain(w), [plain(part) for part in parts]))
+            before = np.array(plain(w))
             pairs = list(zip(parts[::2], parts[1::2], strict=True))
             made = answer(w, pairs, 0.1)
-            after = np.asarray(plain(w)).tolist()
-            if after != np.asarray(before[0]).tolist():
+            if not np.array_equal(plain(w), before):
                 raise NotYet("`my_descent` changes its `w` in place: write `w = w - …`.")
             return made
 
-        got = attempt(run, w, *[part for pair in batches for part in pair], call=call)
+        right = descent(w, batches, 0.1)  # now: the answer may change the batches
         mistakes = [
             (descent(w, batches, 0.1, kind), text) for kind, text in DESCENT_MISTAKES.items()
         ]
-        compare(got, descent(w, batches, 0.1), call, mistakes)
+        got = attempt(run, w, *[part for pair in batches for part in pair], call=call)
+        compare(got, right, call, mistakes)
     return "The same steps as the training loop: one update per mini-batch, with its mean gradient."
 
 
@@ -275,6 +280,11 @@ def _judge_stop(got: tuple, patience: int, losses: list[float], wanted: int | No
             raise NotYet(f"{shown} it must stop after epoch {wanted}. {never}")
         if epoch == wanted + 1:
             raise NotYet(f"{shown} it stops one epoch too late: after {epoch}, not {wanted}.")
+        if epoch == 1:
+            raise NotYet(
+                f"{shown} it stops after epoch 1, which is always the best so far. Do you return "
+                "the opposite?"
+            )
         if epoch < wanted:
             raise NotYet(
                 f"{shown} it stops after epoch {epoch}, not {wanted}. Count only epochs in a row "

@@ -14,6 +14,7 @@ import numpy as np
 
 from course_utils.probing import (
     NotYet,
+    apart,
     as_array,
     attempt,
     compare,
@@ -48,10 +49,8 @@ def _judge_cases(
         with np.errstate(all="ignore"):
             if same(flat, [wrong(*case) for case in cases]):
                 first = next(i for i in range(len(flat)) if not same(flat[i], wanted[i]))
-                raise NotYet(
-                    f"{message} ({calls[first]} gives {flat[first]:.4g}, expected is "
-                    f"{wanted[first]:.4g}.)"
-                )
+                value, target = apart(flat[first], wanted[first])
+                raise NotYet(f"{message} ({calls[first]} gives {value}, expected is {target}.)")
     for value, target, call in zip(got, wanted, calls, strict=True):
         compare(value, target, call)
     raise NotYet("Some of the rates are not exact enough.")
@@ -134,10 +133,10 @@ def check_gamma(answer: Any) -> str:
 
 
 def _raises_at_one(answer: Any) -> bool:
-    """Whether the answer divides by num_steps − 1; the other cases then say what is wrong."""
+    """Whether the answer has num_steps − 1 factors; the other cases then say what is wrong."""
     try:
         answer(1.0, 0.5, 1)
-    except ZeroDivisionError:
+    except (ZeroDivisionError, IndexError):
         return True
     except Exception:
         return False
@@ -147,13 +146,15 @@ def _raises_at_one(answer: Any) -> bool:
 def warmup_cosine_rate(t: int, lr: float, warmup: int, total: int, mistake: str = "") -> float:
     """The rate of update t, or the one that ``mistake`` gives."""
     if t < warmup:
+        if mistake == "times":
+            return lr * (t + 1) / (warmup + 1) * (1 + math.cos(math.pi * t / total)) / 2
         if mistake == "from 0":
             return lr * t / warmup
         if mistake == "from 0, W + 1":
             return lr * t / (warmup + 1)
         return lr * (t + 1) / (warmup if mistake == "over W" else warmup + 1)
     u = (t - warmup) / (total - warmup)
-    if mistake == "clock":
+    if mistake in ("clock", "times"):
         u = t / total
     elif mistake == "length":
         u = (t - warmup) / total
@@ -162,6 +163,7 @@ def warmup_cosine_rate(t: int, lr: float, warmup: int, total: int, mistake: str 
         "line": 1 - u,
         "twice": 1 + math.cos(math.pi * u),
         "rises": (1 - math.cos(math.pi * u)) / 2,
+        "no cosine": 1.0,
     }
     return lr * bend.get(mistake, (1 + math.cos(math.pi * u)) / 2)
 
@@ -176,6 +178,8 @@ WARMUP_MISTAKES = {
     "line": "After the warm-up the rate falls along a straight line; take the cosine.",
     "twice": "The rate is twice what it should be: halve 1 + cos.",
     "rises": "The rate rises after the warm-up: it is 1 + cos, not 1 − cos.",
+    "no cosine": "After the warm-up the rate stays the same: let it fall along the cosine.",
+    "times": "You multiply warm-up and cosine: the cosine begins where the warm-up ends, at t = W.",
 }
 
 
@@ -211,7 +215,8 @@ def plateau_rates(
                 best = loss
         limit = patience - 1 if mistake == "early" else patience + (mistake == "late")
         if bad > limit:
-            lr = {"minus": lr - factor, "divided": lr / factor}.get(mistake, lr * factor)
+            kinds = {"minus": lr - factor, "divided": lr / factor, "set": factor}
+            lr = kinds.get(mistake, lr * factor)
             if mistake != "again and again":
                 bad = 0
             if mistake == "forgets best":
@@ -228,6 +233,7 @@ PLATEAU_MISTAKES = {
     "last": "Compare with the best loss so far, not with the loss of the epoch before.",
     "minus": "The rate must be multiplied by factor, not lowered by it.",
     "divided": "Multiply by factor: dividing by 0.1 raises the rate.",
+    "set": "The rate must be multiplied by factor, not replaced by it.",
     "equal is good": "A loss equal to the best one is no improvement: it counts as bad.",
     "forgets best": "Keep the best loss when the rate falls; only the count starts again.",
 }
@@ -259,12 +265,20 @@ def check_plateau(answer: Any) -> str:
         got = attempt(walk, list(losses), lr, factor, patience, call=call)
         if any(value is None for value in got):
             raise NotYet("`step` returns nothing: it must return the rate for the next epoch.")
+        right = plateau_rates(losses, lr, factor, patience)
         mistakes = [
             (plateau_rates(losses, lr, factor, patience, kind), text)
             for kind, text in PLATEAU_MISTAKES.items()
         ]
-        mistakes.append(([lr] * len(losses), "The rate never falls."))
-        compare(got, plateau_rates(losses, lr, factor, patience), call, mistakes)
+        mistakes += [
+            ([lr] * len(losses), "The rate never falls."),
+            (
+                [lr, *right[:-1]],
+                "You return the rate of the epoch that is over: lower `self.lr` first, then "
+                "return it.",
+            ),
+        ]
+        compare(got, right, call, mistakes)
     return "PyTorch's class adds a threshold, a cooldown and a lowest rate; the heart is this."
 
 
@@ -308,7 +322,8 @@ def check_suggested_lr(answer: Any) -> str:
             (lrs[lowest], "That is the rate of the lowest loss itself; return a tenth of it."),
             (
                 lrs[raw_lowest] / 10,
-                "You chose without smoothing: one lucky mini-batch has decided.",
+                "One lucky mini-batch has decided: you chose without smoothing, or the weights are "
+                "swapped (0.9 belongs to the average so far).",
             ),
             (lrs[raw_lowest], "Smooth first, and return a tenth of the rate."),
             (lrs[uncorrected] / 10, "The bias correction is missing: the first averages are low."),
@@ -346,11 +361,11 @@ def check_own_schedule(answer: Any) -> str:
     *_, run = train_with(lambda _: rates, dtype=_float64())
     mean, spread, _ = run.final
     if run.diverged_at is None and mean < TARGET:
-        return f"Validation loss {mean:.3f} ± {spread:.3f}. Draw it, and find out what matters."
+        return f"Validation loss {mean:.4f} ± {spread:.3f}. Draw it, and find out what matters."
     got = (
         f"The loss explodes in update {run.diverged_at}."
         if run.diverged_at is not None
-        else f"Validation loss {mean:.3f} ± {spread:.3f}, wanted is below {TARGET}."
+        else f"Validation loss {mean:.4f} ± {spread:.3f}, wanted is below {TARGET}."
     )
     raise NotYet(f"{got} {_advice(rates, mean)}")
 
@@ -364,6 +379,8 @@ def _float64() -> Any:
 def _advice(rates: np.ndarray, mean: float) -> str:
     """What to change about rates that do not reach the target."""
     top, end = rates.max(), rates[-40:].mean()
+    if top < 0.01:
+        return f"The highest rate is {top:.3g}: so low that hardly anything is learned."
     if np.ptp(rates) == 0:
         return "The same rate in every update is not enough: let it fall."
     if top >= 0.4:
@@ -374,4 +391,6 @@ def _advice(rates: np.ndarray, mean: float) -> str:
         return f"The rate is still high at the end ({end:.2g} on average in the last epoch)."
     if top < 0.15:
         return f"The highest rate is {top:.3g}. Begin with a higher rate, since it falls later."
+    if top > 0.32:
+        return f"The highest rate, {top:.3g}, is on the high side: try 0.2 to 0.3."
     return "Let the rate stay high for longer, and reach almost 0 only in the last epoch."

@@ -31,6 +31,10 @@ _HOMES = {
     "schedule_designer": "schedule_designer",
     "loss_explorer": "losses_1d",
     "line_fit": "line_fit",
+    "speedup_explorer": "speedup",
+    "kernel_editor": "kernel_editor",
+    "shape_calculator": "shape_calculator",
+    "receptive_field": "receptive_field",
 }
 
 __all__ = list(_HOMES)

@@ -7,7 +7,6 @@ stands, and takes new settings when it is sent some.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,18 +19,16 @@ from torch.nn import functional as F
 
 from course_utils.models import digit_mlp
 from course_utils.names import look_up
+from course_utils.playgrounds.digit_runs import GUESSING, LOST, DigitSplit, training_data
 from course_utils.playgrounds.seeded import seeded_network
-from course_utils.playgrounds.training import DigitSplit, training_data
 
 BATCH_SIZES = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
 BUDGETS = {"12 epochs": 12, "240 updates": 240}  # how long a run is
 LOOKS = 12  # at all training and validation images, per run, and one before it
 PIECES = 240  # results per run, at most
 SEED = 8
-LOST = 1_000.0  # a loss from which no training comes back; guessing has 2.30
 CAP = 30.0  # as much as a loss counts in the smoothed curve: one explosion must not drown it
 SMOOTH_OVER = 320  # images over which the smooth loss averages, whatever the batch size
-GUESSING = math.log(10)  # loss of a network that gives every digit the probability 1/10
 NEAR = 0.03  # changes of one knob within this share of a run are one change: a drag is many
 KNOBS = {"lr": "lr", "batch_size": "batch", "momentum": "momentum"}
 CURVES = ("at", "loss", "smooth", "look_at", "train_loss", "val_loss", "val_accuracy")

@@ -39,8 +39,13 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def lab_server(folder: Path, *, subshells: bool = True, env: dict | None = None) -> Iterator[str]:
-    """A JupyterLab on a free port over `folder`; yields its address with the token."""
+def lab_server(
+    folder: Path, *, subshells: bool = True, env: dict | None = None, app: str = "lab"
+) -> Iterator[str]:
+    """A JupyterLab on a free port over `folder`; yields where notebooks open, with the token.
+
+    app: "lab", or "notebook" for Notebook 7, which is JupyterLab's parts on a plain page.
+    """
     settings = folder / ".lab-settings"
     kernel_settings = settings / "@jupyterlab" / "apputils-extension"
     kernel_settings.mkdir(parents=True, exist_ok=True)
@@ -51,12 +56,9 @@ def lab_server(folder: Path, *, subshells: bool = True, env: dict | None = None)
         json.dumps({"commsOverSubshells": "perCommTarget" if subshells else "disabled"})
     )
     port, token = free_port(), secrets.token_hex(16)
-    log = open(folder / "lab.log", "w")
-    command = [
-        sys.executable,
-        "-m",
+    arguments = [
         "jupyter",
-        "lab",
+        app,
         "--no-browser",
         "--ip=127.0.0.1",
         f"--port={port}",
@@ -68,32 +70,38 @@ def lab_server(folder: Path, *, subshells: bool = True, env: dict | None = None)
         "--ServerApp.port_retries=0",
         PROMPT,
     ]
-    variables = (
-        os.environ
-        | {
-            "JUPYTERLAB_SETTINGS_DIR": str(settings),
-            "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".lab-workspaces"),
-            "JUPYTER_RUNTIME_DIR": str(folder / ".lab-runtime"),
-            "IPYTHONDIR": str(folder / ".ipython"),
-            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
-        }
-        | (env or {})
-    )
-    process = subprocess.Popen(
-        command, stdout=log, stderr=subprocess.STDOUT, env=variables, cwd=folder
-    )
+    variables = {
+        "JUPYTERLAB_SETTINGS_DIR": str(settings),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".lab-workspaces"),
+    }
     address = f"http://127.0.0.1:{port}"
-    try:
-        wait_for_server(f"{address}/api/status?token={token}", process, folder / "lab.log")
-        yield f"{address}/lab?token={token}"
-    finally:
-        process.terminate()
+    with running(arguments, folder, f"{address}/api/status?token={token}", variables | (env or {})):
+        yield f"{address}/{'lab/tree' if app == 'lab' else 'notebooks'}?token={token}"
+
+
+@contextlib.contextmanager
+def running(arguments: list[str], folder: Path, url: str, env: dict[str, str]) -> Iterator[None]:
+    """`python -m` with these arguments, in `folder`; from when `url` answers to the block's end."""
+    variables = os.environ | {
+        "JUPYTER_RUNTIME_DIR": str(folder / ".lab-runtime"),
+        "IPYTHONDIR": str(folder / ".ipython"),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+    }
+    command = [sys.executable, "-m", *arguments]
+    with open(folder / "lab.log", "w") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env=variables | env, cwd=folder
+        )
         try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        log.close()
+            wait_for_server(url, process, folder / "lab.log")
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def wait_for_server(url: str, process: subprocess.Popen, log: Path, seconds: float = 60) -> None:
@@ -101,14 +109,14 @@ def wait_for_server(url: str, process: subprocess.Popen, log: Path, seconds: flo
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(
-                f"JupyterLab ended with status {process.returncode}:\n{log.read_text()}"
+                f"The server ended with status {process.returncode}:\n{log.read_text()}"
             )
         with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             with urllib.request.urlopen(url, timeout=2) as answer:
                 if answer.status == 200:
                     return
         time.sleep(0.1)
-    raise RuntimeError(f"JupyterLab did not answer within {seconds} s:\n{log.read_text()}")
+    raise RuntimeError(f"The server did not answer within {seconds} s:\n{log.read_text()}")
 
 
 class LabPage:
@@ -120,7 +128,7 @@ class LabPage:
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.console_errors.append(str(error)))
         base, token = url.split("?")
-        page.goto(f"{base}/tree/{notebook}?{token}&reset", wait_until="domcontentloaded")
+        page.goto(f"{base}/{notebook}?{token}&reset", wait_until="domcontentloaded")
         page.wait_for_selector(".jp-Notebook", timeout=60_000)
         page.wait_for_function("() => window.jupyterapp !== undefined")
         self.wait_idle()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from course_utils.checks import (
     solution,
     variant,
 )
-from course_utils.probing import NotYet, attempt, compare, describe, is_empty, need_class
+from course_utils.probing import NotYet, apart, attempt, compare, describe, is_empty, need_class
 
 
 def make_exercise(checker) -> Exercise:
@@ -227,6 +228,28 @@ def test_numpy_arrays_are_tried_as_tensors_when_numpy_fails():
     assert attempt(lambda xs: xs[0].clone(), [np.ones(1)], call="`f`").tolist() == [1]
 
 
+def test_what_the_checker_itself_finds_is_not_tried_again():
+    """The tensors of a second try are made before the first one changes the arrays."""
+    tries = []
+
+    def watched(values):
+        tries.append(values.tolist())
+        values.sort()
+        if tries[-1] != sorted(tries[-1]):
+            raise NotYet("changed in place")
+
+    with pytest.raises(NotYet, match="changed in place"):
+        attempt(watched, np.array([2.0, 1.0]), call="`f`")
+    assert tries == [[2.0, 1.0]]
+
+    def only_torch(values):
+        tries.append(values.tolist())
+        values.sort()
+        return values.clone()
+
+    assert attempt(only_torch, np.array([2.0, 1.0]), call="`f`").tolist() == [2.0, 1.0]
+
+
 def test_when_both_fail_the_first_error_is_shown():
     def fails(x):
         raise ValueError(type(x).__name__)
@@ -250,6 +273,45 @@ def test_compare_names_shapes():
         compare([[1, 2]], [1, 2], "`f`")
     with pytest.raises(NotYet, match=r"3 values instead of 2"):
         compare([1, 2, 3], [1, 2], "`f`")
+    with pytest.raises(NotYet, match="axes are in another order"):
+        compare(np.zeros((2, 3)), np.ones((3, 2)), "`f`")
+    with pytest.raises(NotYet, match="as many values, cut differently"):
+        compare(np.zeros((2, 6)), np.ones((3, 4)), "`f`")
+
+
+def test_compare_shows_the_first_difference_of_a_large_array():
+    with pytest.raises(NotYet, match=r"index \[2, 1\]: 5 instead of 0"):
+        compare(np.eye(3) + 5 * np.eye(3, k=-1) * [[0], [0], [1]], np.eye(3), "`f`")
+
+
+@pytest.mark.parametrize(
+    "value", ["0.5", b"0.5", ["0.5"], np.array(["0.5"]), [["0.5"]], np.array(["0.5"], dtype=object)]
+)
+def test_text_is_no_number(value):
+    with pytest.raises(NotYet, match="not text"):
+        compare(value, 0.5, "`f`")
+
+
+def test_fractions_are_numbers():
+    compare([Fraction(1, 2), 10**30], [0.5, 1e30], "`f`")
+
+
+def test_numbers_that_look_alike_are_shown_with_more_digits():
+    with pytest.raises(NotYet, match=r"gives `0\.05004`; expected is `0\.05`\.$"):
+        compare(0.05004, 0.05, "`f`")
+    with pytest.raises(NotYet, match=r"gives `1\.0003`; expected is `1`\.$"):
+        compare(1.0003, 1.0, "`f`")
+    with pytest.raises(NotYet, match=r"at index 1: 2e-05 instead of 1e-05\."):
+        compare([5e-5, 2e-5], [5e-5, 1e-5], "`f`")
+    assert apart(1 / 3, 0.5) == ("0.3333", "0.5")
+    assert apart(1 + 1e-9, 1.0) == ("1.000000001", "1")
+    assert apart(2.0, 2.0) == ("2", "2")
+
+
+def test_the_first_difference_is_no_rounding_error():
+    wanted = np.arange(20.0)
+    with pytest.raises(NotYet, match=r"index 7: 70 instead of 7\."):
+        compare(np.where(wanted == 7, 70, wanted + 1e-7), wanted, "`f`")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -288,6 +350,7 @@ def test_passing_an_object_where_a_class_is_expected():
         (3, "`3`"),
         ("x" * 100, "`'" + "x" * 56 + "...`"),
         (object(), "an `object`"),
+        (np.array(["a", "b"]), "an array of shape (2,)"),
         (nn.Flatten(), "a `Flatten`"),
     ],
 )

@@ -60,6 +60,25 @@ def test_counts_in_other_ways(answer):
     assert check("06.count", answer).correct
 
 
+@pytest.mark.parametrize(
+    ("answer", "part"),
+    [
+        (lambda X_train, X: X - X_train.mean() / X_train.std(), "pair of brackets"),
+        (lambda X_train, X: (X - X.mean()) / X_train.std(), "The mean comes from X itself"),
+        (lambda X_train, X: (X - X_train.mean()) / X.std(), "deviation comes from X itself"),
+        (
+            lambda X_train, X: (
+                (X - X.mean((1, 2, 3), keepdims=True)) / X.std((1, 2, 3), keepdims=True)
+            ),
+            "Each image of X gets numbers of its own",
+        ),
+        (lambda X_train, X: 2 * X, "The first difference is at index [0, 0, 0, 0]: "),
+    ],
+)
+def test_wrong_statistics_are_told_apart(answer, part):
+    assert part in check("06.standardise", answer).message
+
+
 def test_images_in_numpy_and_by_torchvision():
     from torchvision.transforms.functional import to_tensor
 
@@ -162,6 +181,23 @@ def test_typical_batches_that_are_wrong():
         while True:
             yield X, y
 
+    def mixed_inside(X, y, batch_size, generator):
+        for batch in torch.arange(len(y)).split(batch_size):
+            indices = batch[torch.randperm(len(batch), generator=generator)]
+            yield X[indices], y[indices]
+
+    def first_only(X, y, batch_size, generator):
+        order = torch.randperm(len(y), generator=generator)
+        return X[order[:batch_size]], y[order[:batch_size]]
+
+    def one_too_many(X, y, batch_size, generator):
+        order = torch.randperm(len(y), generator=generator)
+        for start in range(0, len(y) + 1, batch_size):
+            yield X[order[start : start + batch_size]], y[order[start : start + batch_size]]
+
+    assert "same samples in every epoch" in check("06.batches", mixed_inside).message
+    assert "one batch only" in check("06.batches", first_only).message
+    assert "one batch is empty" in check("06.batches", one_too_many).message
     assert "not shuffled" in check("06.batches", unshuffled).message
     assert "seed anew" in check("06.batches", seeded_anew).message
     assert "when does it end" in check("06.batches", endless).message
@@ -178,6 +214,18 @@ def test_accuracy_in_other_ways():
     )
     wrong = check("06.accuracy", lambda m, batches: 1 - answer(m, batches)).message
     assert "share of *wrong* answers" in wrong
+    full = check("06.accuracy", lambda m, b: answer(m, b) * 10 / (len(b) * b.batch_size)).message
+    assert "as if every batch were full" in full
+    text = check("06.accuracy", lambda model, batches: f"{answer(model, batches):.2f}").message
+    assert "not text" in text
+
+
+def test_two_loops_over_a_shuffling_loader():
+    def answer(model, loader):
+        said = torch.cat([model(X).argmax(1) for X, _ in loader])
+        return (said == torch.cat([y for _, y in loader])).double().mean()
+
+    assert "loop over the loader twice" in check("06.accuracy", answer).message
 
 
 def test_the_checks_leave_random_numbers_alone():

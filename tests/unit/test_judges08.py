@@ -98,6 +98,41 @@ def test_batches_that_change_what_came_in_or_are_no_pairs():
     says("08.batches", own_generator, "draw from `rng`")
 
 
+def test_batches_that_stay_together_in_every_epoch():
+    def shuffled_blocks(X, y, batch_size, rng):
+        starts = rng.permutation(np.arange(0, len(y), batch_size))
+        return [(X[i : i + batch_size], y[i : i + batch_size]) for i in starts]
+
+    def shuffled_inside(X, y, batch_size, rng):
+        chosen = [rng.permutation(part) for part in np.split(np.arange(len(y)), batch_size)]
+        return [(X[part], y[part]) for part in chosen]
+
+    says("08.batches", shuffled_blocks, "the same samples in every epoch")
+    says(
+        "08.batches", lambda X, y, size, rng: shuffled_inside(X, y, len(y) // size, rng), "the same"
+    )
+
+
+def test_random_orders_are_no_fixed_batches():
+    blocks = [set(range(start, start + 3)) for start in range(0, 12, 3)]
+    orders = np.random.default_rng(0).permuted(np.tile(np.arange(12), (5000, 1)), axis=1)
+    assert not any(all(set(row) in blocks for row in order.reshape(4, 3)) for order in orders)
+
+
+def test_a_descent_that_changes_the_batches_is_right():
+    def my_descent(w, batches, lr):
+        for X, y in batches:
+            y -= X @ w
+            w = w + lr * 2 * X.T @ y / len(y)
+        return w
+
+    right("08.descent", my_descent)
+
+
+def test_text_is_no_number_of_updates():
+    says("08.updates", lambda n, size, epochs: str(epochs * -(-n // size)), "not text")
+
+
 class Stopping:
     def __init__(self, patience):
         self.left = self.patience = patience
@@ -137,6 +172,12 @@ def test_stopping_written_in_another_way():
             return done or kept < 0
 
     says("08.stopping", FromZero, "Epochs count from 1")
+
+    class Opposite(Stopping):
+        def update(self, val_loss):
+            return not super().update(val_loss)
+
+    says("08.stopping", Opposite, "return the opposite")
 
 
 @pytest.mark.parametrize("patience", [1, 3])

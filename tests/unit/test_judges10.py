@@ -115,9 +115,34 @@ class Minus:
         return self.lr
 
 
+class TooLate(Minus):
+    """Returns the rate of the epoch that is over."""
+
+    def step(self, val_loss):
+        before = self.lr
+        if super().step(val_loss) != before:
+            self.lr = before * self.factor
+        return before
+
+
+class Replaced(Minus):
+    def step(self, val_loss):
+        before = self.lr
+        if super().step(val_loss) != before:
+            self.lr = self.factor
+        return self.lr
+
+
 class Silent(Minus):
     def step(self, val_loss):
         super().step(val_loss)
+
+
+def warmed_up(t, lr, warmup, total, bend):
+    """The right warm-up, then ``bend`` of the share that is done."""
+    if t < warmup:
+        return lr * (t + 1) / (warmup + 1)
+    return lr * bend((t - warmup) / (total - warmup))
 
 
 def cosine(top):
@@ -135,6 +160,29 @@ def cosine(top):
         ("10.gamma", lambda lr, final, n: np.log(final / lr) / n, "logarithm of gamma"),
         ("10.gamma", lambda lr, final, n: lr / 0, "ZeroDivisionError"),
         (
+            "10.gamma",
+            lambda lr, final, n: np.geomspace(lr, final, n)[1] / lr,
+            "num_steps factors, not one fewer",
+        ),
+        (
+            "10.warmup_cosine",
+            lambda t, lr, w, n: warmed_up(t, lr, w, n, lambda u: (1 + np.cos(3.14 * u)) / 2),
+            "gives `0.05004`; expected is `0.05`",
+        ),
+        (
+            "10.warmup_cosine",
+            lambda t, lr, w, n: warmed_up(t, lr, w, n, lambda u: 1.0),
+            "stays the same: let it fall along the cosine. (`my_warmup_cosine(5, 0.1, 4, 100)` "
+            "gives 0.1, expected is 0.09997.)",
+        ),
+        (
+            "10.warmup_cosine",
+            lambda t, lr, w, n: (
+                warmed_up(t, lr, w, n, lambda u: 1.0) * (1 + np.cos(np.pi * t / n)) / 2
+            ),
+            "You multiply warm-up and cosine",
+        ),
+        (
             "10.warmup_cosine",
             lambda t, lr, w, n: 2 * judges10.warmup_cosine_rate(t, lr, w, n),
             "gives",
@@ -146,10 +194,17 @@ def cosine(top):
         ),
         ("10.plateau", Minus, "multiplied"),
         ("10.plateau", Silent, "returns nothing"),
+        ("10.plateau", TooLate, "the rate of the epoch that is over"),
+        ("10.plateau", Replaced, "not replaced by it"),
         (
             "10.suggested_lr",
             lambda lrs, losses: int(np.argmin(judges10.smoothed(losses))),
             "That is an index",
+        ),
+        (
+            "10.suggested_lr",
+            lambda lrs, losses: lrs[int(np.argmin(judges10.smoothed(losses, 0.1)))] / 10,
+            "the weights are swapped",
         ),
         ("10.suggested_lr", lambda lrs, losses: losses.sort(), "in place"),
         ("10.own_schedule", lambda t: -0.1, "is negative"),
@@ -157,7 +212,11 @@ def cosine(top):
         ("10.own_schedule", lambda t: 1e9, "The loss explodes in update"),
         ("10.own_schedule", lambda t: [0.1, 0.2], "one rate is expected"),
         ("10.own_schedule", lambda t: "0.1 or so", "numbers are expected"),
+        ("10.own_schedule", lambda t: "0.1", "not text"),
         ("10.own_schedule", cosine(1.0), "too high for these networks"),
+        ("10.own_schedule", cosine(0.39), "The highest rate, 0.39, is on the high side"),
+        ("10.own_schedule", cosine(0.18), "Validation loss 0.1701 ± 0.024, wanted is below 0.17."),
+        ("10.own_schedule", lambda t: 0.0, "so low that hardly anything is learned"),
         ("10.own_schedule", lambda t: 0.2 if t < 200 else 1e-4, "stay high for longer"),
     ],
 )

@@ -8,26 +8,30 @@ import itertools
 import math
 import random
 import time
+import warnings
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
+from course_utils.playgrounds import digit_runs as module
 from course_utils.playgrounds import train_digits
-from course_utils.playgrounds import training as module
-from course_utils.playgrounds.training import (
+from course_utils.playgrounds.digit_runs import (
     BATCH_SIZES,
     GUESSING,
     NETWORKS,
     NUM_EPOCHS,
     OPTIMIZER_NAMES,
+    SCHEDULE_NAMES,
     fresh_network,
     make_rule,
+    rate_plan,
     train_steps,
     training_data,
     verdict,
 )
+from course_utils.playgrounds.training import DigitTraining
 
 
 @pytest.fixture(autouse=True)
@@ -148,6 +152,74 @@ def test_beta_goes_where_it_belongs(optimizer, beta):
     assert ast.unparse(call.args[0]) == "model.parameters()"
 
 
+@pytest.mark.parametrize("batch_size", [8, 32, 256])
+@pytest.mark.parametrize("schedule", SCHEDULE_NAMES)
+def test_the_rates_are_those_of_the_scheduler_shown(schedule, batch_size):
+    per_epoch = math.ceil(1257 / batch_size)
+    rates, source = rate_plan(schedule, 0.03, NUM_EPOCHS * per_epoch, per_epoch)
+    assert rates.shape == (NUM_EPOCHS * per_epoch,) and (rates >= 0).all()
+    assert rates.max() == pytest.approx(0.03, rel=1e-3) and rates.max() <= 0.03 + 1e-15
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.03)
+    theirs = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SequentialLR warns of its own call
+        known = {**vars(torch.optim.lr_scheduler), "optimizer": optimizer}
+        scheduler = eval(source, known) if source else None
+        for _ in rates:
+            theirs.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            if scheduler is not None:
+                scheduler.step()
+    np.testing.assert_allclose(rates, theirs, rtol=1e-9, atol=1e-12)
+    assert (source == "") == (schedule == "constant")
+    assert len(source) < 125  # what fits into the picture
+
+
+def test_a_schedule_moves_the_rate_of_every_update():
+    progress = after(50, network="MLP", optimizer="Momentum", lr=0.1, schedule="cosine")
+    data, model = training_data(torch.float32), fresh_network("MLP")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=320)
+    generator = torch.Generator().manual_seed(module.SEED)
+    batches = [b for _ in range(2) for b in torch.randperm(1257, generator=generator).split(32)]
+    losses = []
+    for batch in batches[:50]:
+        loss = F.cross_entropy(model(data.X_train[batch]), data.y_train[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+        losses.append(loss.item())
+    np.testing.assert_allclose(progress.loss, losses, rtol=1e-3)
+    assert progress.rate == pytest.approx(0.1 * (1 + math.cos(math.pi * 49 / 320)) / 2)
+    assert not np.allclose(
+        progress.loss, after(50, network="MLP", optimizer="Momentum", lr=0.1).loss
+    )
+
+
+def test_the_picture_and_the_text_tell_the_rate(playground):
+    progress = after(60, network="MLP", schedule="warm-up + cosine")
+    shows(playground, progress)
+    assert playground._rate.get_text() == f"Learning rate: now {progress.rate:.2g}"
+    assert playground._highest.get_text() == "0.001"
+    assert playground._scheduler.get_text() == progress.scheduler
+    x, y = playground._rates.get_data()
+    assert x[-1] == 60 / 40 and y[-1] == pytest.approx(progress.rate / 0.001)
+    (x_here,), (y_here,) = playground._here.get_data()
+    assert (x_here, y_here) == (x[-1], y[-1])
+    assert len(playground._plan.get_xdata()) == 640
+    text = playground.summary(progress)
+    assert f"CosineAnnealingLR(optimizer, T_max=280)], [40]), now {progress.rate:.2g}, b" in text
+    shows(playground, after(5, network="MLP"))
+    assert playground._scheduler.get_text().startswith("# no scheduler")
+
+
+def test_a_schedule_is_as_long_as_the_training():
+    end = list(train_steps(network="MLP", schedule="one cycle", num_epochs=1, batch_size=256))[-1]
+    assert end.num_updates == end.total_updates == 5
+    assert end.rate < 1e-6
+
+
 def test_divergence_is_found_and_said():
     end = whole(optimizer="SGD", lr=1.0)
     assert end.diverged_at == end.num_updates < 20
@@ -201,7 +273,7 @@ def test_the_picture_shows_the_numbers(playground):
 
 def settings():
     """Every control at its ends, and some random settings."""
-    specs = {control.name: control for control in module.DigitTraining.controls(None)}
+    specs = {control.name: control for control in DigitTraining.controls(None)}
     for name, spec in specs.items():
         for value in spec.ends():
             yield {name: value}
@@ -210,6 +282,7 @@ def settings():
         yield {
             "network": draw.choice(list(NETWORKS)),
             "optimizer": draw.choice(OPTIMIZER_NAMES),
+            "schedule": draw.choice(SCHEDULE_NAMES),
             "batch_size": draw.choice(BATCH_SIZES[:4]),
             "lr": 10 ** draw.uniform(-4, 1),
             "beta": draw.uniform(0, 0.99),
@@ -230,6 +303,8 @@ def test_bad_values_are_named():
         train_digits(batchsize=8)
     with pytest.raises(ValueError, match=r"unknown optimizer 'adm'.*Did you mean 'Adam'"):
         train_digits(optimizer="adm")
+    with pytest.raises(ValueError, match=r"unknown schedule 'cosinus'.*Did you mean 'cosine'"):
+        train_digits(schedule="cosinus")
     with pytest.raises(ValueError, match=r"lr=100: give a number from 0.0001 to 10"):
         train_digits(lr=100)
 

@@ -155,6 +155,11 @@ def test_every_parameter_group_gets_the_rate():
         ({"beta": 1.0}, "beta must be"),
         ({"explosion": 1.0}, "explosion must be larger than 1"),
         ({"device": "meta"}, "the model is on cpu"),
+        ({"min_lr": "a"}, "got min_lr='a'"),
+        ({"max_lr": None}, "max_lr=None"),
+        ({"num_steps": "a"}, "whole number"),
+        ({"beta": None}, "beta must be at least 0 and below 1, got None"),
+        ({"explosion": "a"}, "explosion must be larger than 1, got 'a'"),
     ],
 )
 def test_bad_settings_are_named(settings, message):
@@ -163,8 +168,19 @@ def test_bad_settings_are_named(settings, message):
         lr_range_test(model, loader, optimizer=optimizer, **settings)
 
 
+def test_the_number_of_steps_may_come_from_numpy():
+    model, optimizer, loader = setup()
+    assert len(lr_range_test(model, loader, optimizer=optimizer, num_steps=np.int64(5)).lrs) == 5
+
+
 def test_bad_loaders_models_and_data_are_named():
     model, optimizer, loader = setup()
+    with pytest.raises(ValueError, match=r"optimizer must be one of torch\.optim, got None"):
+        lr_range_test(model, loader, optimizer=None)
+    with pytest.raises(ValueError, match="loader must be a DataLoader or a list of batches"):
+        lr_range_test(model, None, optimizer=optimizer)
+    with pytest.raises(ValueError, match=r"model must be an nn\.Module, got None"):
+        lr_range_test(None, loader, optimizer=optimizer)
     with pytest.raises(ValueError, match="loader is empty"):
         lr_range_test(model, [], optimizer=optimizer)
     with pytest.raises(ValueError, match="used only once"):

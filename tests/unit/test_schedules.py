@@ -222,12 +222,21 @@ def test_shape_is_kept():
     for name, schedule in SCHEDULES.items():
         assert schedule(t, 0.1, **options[name]).shape == (2, 3)
         assert schedule([0, 1], 0.1, **options[name]).shape == (2,)
-        with pytest.raises(ValueError, match="must be ≥ 0, got -1"):
+        with pytest.raises(ValueError, match="must be finite and ≥ 0, got -1"):
             schedule(-1, 0.1, **options[name])
         with pytest.raises(ValueError, match=r"lr must be a finite number ≥ 0, got -0.1"):
             schedule(0, -0.1, **options[name])
         with pytest.raises(ValueError, match=r"lr must be a finite number ≥ 0, got nan"):
             schedule(0, math.nan, **options[name])
+        with pytest.raises(ValueError, match="must be finite and ≥ 0, got inf"):
+            schedule(math.inf, 0.1, **options[name])
+        with pytest.raises(ValueError, match=r"must be finite and ≥ 0, got -1$"):
+            schedule(np.arange(-1, 400), 0.1, **options[name])  # not the whole array
+        with pytest.raises(ValueError, match="t must be a number or an array of numbers, got 'a'"):
+            schedule("a", 0.1, **options[name])
+        for bad in ("a", "0.1", None, 1j, np.array([0.1, 0.2]), 10**400):
+            with pytest.raises(ValueError, match="lr must be a finite number ≥ 0, got "):
+                schedule(0, bad, **options[name])
 
 
 @pytest.mark.parametrize(
@@ -254,12 +263,36 @@ def test_shape_is_kept():
             lambda: schedules.one_cycle(0, 0.1, 5, anneal_strategy="cosine"),
             "anneal_strategy must be 'cos' or 'linear', got 'cosine'",
         ),
+        (lambda: schedules.one_cycle(0, 0.1, 5, div_factor="a"), "div_factor must be a finite"),
+        (
+            lambda: schedules.one_cycle(np.arange(400), 0.1, 100),
+            "the cycle is over after 100 steps, got t = 399",
+        ),
     ],
 )
 def test_bad_settings(call, message):
     with pytest.raises(ValueError) as caught:
         call()
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "milestones", [[-5], [2.5], [math.nan], [math.inf], ["a"], ["3"], [[1, 2]], 50, None, "12"]
+)
+def test_bad_milestones(milestones):
+    message = "milestones must be a list of whole numbers ≥ 0, got "
+    with pytest.raises(ValueError) as caught:
+        schedules.multi_step(0, 0.1, milestones)
+    assert str(caught.value) == message + repr(milestones)
+    with pytest.raises(ValueError, match=message):
+        schedules.sequential(0, [np.cos, np.sin], milestones)
+
+
+def test_milestones_of_other_kinds():
+    for milestones in ((3, 4), np.array([4, 3]), [3.0, 4.0], torch.tensor([3, 4])):
+        rates = schedules.multi_step(np.arange(5), 1.0, milestones)
+        np.testing.assert_allclose(rates, [1, 1, 1, 0.1, 0.01])
+    assert schedules.multi_step(7, 0.1, []) == 0.1
 
 
 def test_names():
@@ -326,11 +359,15 @@ def test_sequential(lr, first, second, start_factor, gamma, step_size):
     ("call", "message"),
     [
         (lambda: schedules.plateau([1.0], 0.1, factor=1.0), "factor must be"),
+        (lambda: schedules.plateau([1.0], 0.1, factor="a"), "factor must be .* got 'a'"),
         (lambda: schedules.plateau([1.0], 0.1, patience=-1), "patience"),
+        (lambda: schedules.plateau(1.0, 0.1), "losses must be a list of numbers, got 1.0"),
+        (lambda: schedules.plateau([1.0, None], 0.1), "losses must be a list of numbers"),
+        (lambda: schedules.plateau([[1.0, 2.0]], 0.1), "losses must be a list of numbers"),
         (lambda: schedules.plateau([1.0], 0.1, threshold_mode="both"), "'rel' or 'abs'"),
         (lambda: schedules.sequential(3, [np.cos], [5]), "1 parts need 0 increasing"),
         (lambda: schedules.sequential(3, [np.cos, np.sin, np.cos], [5, 5]), r"got \[5, 5\]"),
-        (lambda: schedules.sequential(-1, [np.cos, np.sin], [5]), "must be ≥ 0"),
+        (lambda: schedules.sequential(-1, [np.cos, np.sin], [5]), "finite and ≥ 0"),
     ],
 )
 def test_bad_plateaus_and_chains_are_named(call, message):

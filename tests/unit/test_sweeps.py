@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_utils.optimizers import OPTIMIZERS, make_optimizer
-from course_utils.sweeps import sweep_lrs, sweep_steps
+from course_utils.sweeps import Sweep, sweep_lrs, sweep_steps
 
 LRS = [0.0, 1e-3, 1e-2, 0.1]
 OPTIONS = [(name, {}) for name in OPTIMIZERS]
@@ -109,13 +109,70 @@ def test_a_network_of_one_number_and_another_loss():
         ({"momentun": 0.9}, "unknown setting of SGD 'momentun'"),
         ({"model": nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3))}, "buffer '1.running_mean'"),
         ({"model": nn.Sequential(nn.Linear(5, 3), nn.Dropout(0.5))}, "dropout \\('1'\\)"),
+        ({"model": nn.Flatten()}, "no parameters"),
         ({"batches": []}, "batches is empty"),
+        ({"lrs": 0.1}, "lrs must be a list of numbers, got 0.1"),
+        ({"lrs": ["a"]}, r"lrs must be a list of numbers, got \['a'\]"),
+        ({"lrs": [[0.1, 0.2]]}, r"one or more finite numbers ≥ 0, got \[\[0.1, 0.2\]\]"),
+        ({"num_epochs": 0}, "num_epochs must be a whole number ≥ 1, got 0"),
+        ({"num_epochs": 1.5}, "num_epochs must be a whole number ≥ 1, got 1.5"),
+        ({"num_epochs": True}, "num_epochs must be a whole number ≥ 1, got True"),
+        ({"num_epochs": 3, "batches": iter(some_batches())}, "passed over only once"),
+        (
+            {"loss_fn": lambda y_hat, y: F.cross_entropy(y_hat, y, reduction="none")},
+            r"one number per mini-batch, got shape \(8,\)",
+        ),
     ],
 )
 def test_bad_input_is_named(change, message):
     arguments = {"model": network(), "batches": some_batches(), "lrs": [0.1], **change}
     with pytest.raises(ValueError, match=message):
         sweep_lrs(**arguments)
+
+
+def test_frozen_parameters_are_refused_and_not_trained():
+    model = network()
+    model[2].bias.requires_grad_(False)
+    with pytest.raises(ValueError, match=r"the parameter '2\.bias' is frozen"):
+        sweep_lrs(model, some_batches(), [0.1])
+
+
+def test_rates_and_batches_that_can_be_read_once():
+    whole = sweep_lrs(network(), some_batches(), LRS)
+    once = sweep_lrs(network(), iter(some_batches()), (lr for lr in LRS), num_epochs=np.int64(1))
+    assert np.array_equal(once.loss, whole.loss) and np.array_equal(once.lrs, whole.lrs)
+
+
+def test_a_loader_is_asked_for_its_order_once_per_epoch():
+    """Checking ``batches`` draws no random numbers: the orders are those of a plain loop."""
+
+    def loader():
+        X, y = (torch.cat(parts) for parts in zip(*some_batches(), strict=True))
+        generator = torch.Generator().manual_seed(0)
+        data = torch.utils.data.TensorDataset(X, y)
+        return torch.utils.data.DataLoader(data, 4, shuffle=True, generator=generator)
+
+    shuffled = loader()
+    batches = [batch for _ in range(2) for batch in shuffled]
+    sweep = sweep_lrs(network(), loader(), [0.1], num_epochs=2)
+    assert np.array_equal(sweep.loss, sweep_lrs(network(), batches, [0.1]).loss)
+
+
+def test_the_final_loss_is_a_mean_of_the_last_updates():
+    sweep = Sweep(np.array([0.1, 0.2]), np.array([[3.0, 2.0, 1.0], [5.0, 4.0, 0.0]]), {})
+    assert sweep.final_loss(1).tolist() == [1.0, 0.0]
+    assert sweep.final_loss(np.int64(2)).tolist() == [1.5, 2.0]
+    assert sweep.final_loss().tolist() == [2.0, 3.0]  # there are only three
+    for bad in (0, -2, 2.5, True, "a", None):
+        with pytest.raises(
+            ValueError, match=f"num_updates must be a whole number ≥ 1, got {bad!r}"
+        ):
+            sweep.final_loss(bad)
+
+
+def test_where_all_diverged_no_rate_is_the_best():
+    sweep = Sweep(np.array([1.0, 2.0]), np.array([[1.0, np.inf], [1.0, np.nan]]), {})
+    assert np.isnan(sweep.best_lr)
 
 
 def test_step_by_step_gives_the_same():

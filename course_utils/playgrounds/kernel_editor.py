@@ -1,0 +1,361 @@
+"""The kernel editor: nine weights slide over a digit, and their sums are the feature map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.patches import Rectangle
+
+from course_utils.controls import Choice, Control, Notches, Slider, row
+from course_utils.live import Playground
+from course_utils.playgrounds.kernel_compute import (
+    KERNELS,
+    NAMES,
+    OWN,
+    SIDE,
+    START,
+    WEIGHTS,
+    FeatureMap,
+    convolve,
+    digit_image,
+    flat_words,
+    formula,
+    kernel_name,
+    title_name,
+    two,
+    weight_words,
+)
+from course_utils.plotting import BLUE, GREY, RED
+from course_utils.quick_text import QuickText
+
+# From orange (negative) through white (0) to blue (positive).
+SIGNED = LinearSegmentedColormap.from_list("signed", [RED, "#ffffff", BLUE])
+MARGIN = 2.5  # pixels around the digit: where padding has its place
+CELL = (0.46, 0.27)  # inches, of the small tables
+TABLES = {"window": (3.0, 2.0), "kernel": (4.65, 2.0), "products": (3.0, 0.72)}
+PANELS = (0.08, 6.17)  # left edges of the two images, inches
+PANEL, PANEL_Y = 2.75, 0.41
+
+
+@dataclass(frozen=True)
+class Weight(Notches):
+    """One weight of the kernel: a short slider without a name, its place says which one it is."""
+
+    @property
+    def caption(self) -> str:
+        return ""
+
+    def _widget(self) -> Any:
+        import ipywidgets as widgets
+
+        labels = [(weight_words(option), option) for option in self.options]
+        return widgets.SelectionSlider(options=labels, value=self.default, **self._common())
+
+
+class KernelEditor(Playground):
+    """Nine sliders for a kernel, and the feature map it makes; see `kernel_editor`."""
+
+    width, height = 9.0, 3.5
+    pointer = True
+
+    def __init__(self, **values: Any) -> None:
+        self._by_hand: dict[str, float] | None = None  # the last weights that were nobody's
+        name = values.get("kernel", START)
+        super().__init__(**({**self._weights_of(name), **values} if name in KERNELS else values))
+        self._values["kernel"] = self._defaults["kernel"] = self._named(self._values, name)
+
+    def controls(self) -> Iterable[Control]:
+        place = {"low": -1, "high": SIDE, "width": "246px", "tip": "or click on a picture"}
+        return [
+            Choice("digit", 5, options=tuple(range(10)), width="96px"),
+            Choice(
+                "kernel",
+                START,
+                options=(*KERNELS, OWN),
+                width="196px",
+                tip="sets the nine weights; own: the last ones that you have set by hand",
+            ),
+            Slider("stride", 1, low=1, high=3, width="246px", tip="pixels from window to window"),
+            Slider("padding", 0, low=0, high=2, width="246px", tip="rows of zeros on every side"),
+            Slider("row", 8, "look at row", **place),
+            Slider("column", 4, **place),
+            *(
+                Weight(
+                    name,
+                    weight,
+                    options=WEIGHTS,
+                    width="126px",
+                    tip=f"the weight in row {name[1]}, column {name[2]} of the kernel",
+                )
+                for name, weight in zip(NAMES, KERNELS[START], strict=True)
+            ),
+        ]
+
+    def compute(
+        self,
+        *,
+        digit: int,
+        kernel: str,
+        stride: int,
+        padding: int,
+        row: int,
+        column: int,
+        **weights: float,
+    ) -> FeatureMap:
+        nine = [weights[name] for name in NAMES]
+        result = convolve(digit, nine, stride, padding, (row, column))
+        return replace(result, name=OWN) if kernel == OWN else result
+
+    # -- the choice and the nine sliders agree -----------------------------------------------------
+
+    @staticmethod
+    def _weights_of(kernel: str) -> dict[str, float]:
+        return dict(zip(NAMES, KERNELS[kernel], strict=True))
+
+    @staticmethod
+    def _named(values: dict[str, Any], wanted: str = "") -> str:
+        """The name of the weights in ``values``; "own" where that is ``wanted``."""
+        return OWN if wanted == OWN else kernel_name(values[name] for name in NAMES)
+
+    def set(self, **values: Any) -> None:
+        kernel = values.get("kernel")
+        if kernel in KERNELS:
+            values = {**self._weights_of(kernel), **values}
+        elif kernel == OWN and self._by_hand is not None:
+            values = {**self._by_hand, **values}
+        if not values.keys().isdisjoint(NAMES):
+            values["kernel"] = self._named(self.values | values, kernel or "")
+        super().set(**values)
+        if values.get("kernel") == OWN:
+            now = self.values
+            self._by_hand = {name: now[name] for name in NAMES}
+
+    def _on_control(self, name: str, value: Any) -> None:
+        if self.values[name] != value:
+            self.set(**{name: value})
+
+    # -- pointer and keys: which window is looked at -----------------------------------------------
+
+    def on_pointer(self, events: list[tuple[str, float, float]]) -> None:
+        for kind, x, y in events:
+            for left in PANELS if kind != "up" else ():
+                u, v = (x * self.width - left) / PANEL, (y * self.height - PANEL_Y) / PANEL
+                if 0 <= u <= 1 and 0 <= v <= 1:
+                    span = SIDE + 2 * MARGIN
+                    self._look(round((1 - v) * span - MARGIN - 0.5), round(u * span - MARGIN - 0.5))
+
+    def on_key(self, key: str, shift: bool) -> None:
+        down, right = {
+            "ArrowUp": (-1, 0),
+            "ArrowDown": (1, 0),
+            "ArrowLeft": (0, -1),
+            "ArrowRight": (0, 1),
+        }.get(key, (0, 0))
+        by = self.values["stride"] * (3 if shift else 1)
+        self._look(self.values["row"] + by * down, self.values["column"] + by * right)
+
+    def _look(self, row: int, column: int) -> None:
+        self.set(row=min(max(row, -1), SIDE), column=min(max(column, -1), SIDE))
+
+    # -- drawing -----------------------------------------------------------------------------------
+
+    def draw(self, fig: Any) -> Iterable[Any]:
+        ax = self.ax = fig.add_axes((0, 0, 1, 1), xlim=(0, self.width), ylim=(0, self.height))
+        ax.set_axis_off()
+        self._moving: list[Any] = []
+        self.left, self.right = (self._panel(fig, x) for x in PANELS)
+        none = dict(fc="none", zorder=4)
+        self.zeros = self._patch(self.left, fc="#dcebf5", ec=BLUE, lw=1, ls=":", zorder=0.5)
+        self.digit = self._image(self.left, "gray_r", 0, 1)
+        self.map = self._image(self.right, SIGNED, -1, 1)
+        for panel in (self.left, self.right):
+            edge = self._patch(panel, ec=GREY, lw=1, ls=(0, (4, 3)), **none)
+            edge.set_bounds(-0.5, -0.5, SIDE, SIDE)
+        self.spots = [
+            (
+                self._patch(panel, ec="white", lw=4.5, **none),
+                self._patch(panel, ec="#b36b00", lw=2.4, **none),
+            )
+            for panel in (self.left, self.right)
+        ]
+        bold = dict(fontsize=12, fontweight="bold", va="center")
+        self.titles = [self._text(x, 3.31, **bold) for x in (PANELS[0], 3.0, PANELS[1])]
+        small = dict(fontsize=10, va="center")
+        self.size_words = self._text(PANELS[0], 0.2, **small)
+        self.flat_words = self._text(3.0, 0.2, **small)
+        self.strength = self._text(3.0, 0.44, **small)
+        self.zeros_words = QuickText(
+            self.left, self.left.transData, fontsize=9, color="#005a8e", ha="center", va="center"
+        )
+        self._moving.append(self.zeros_words)
+        self._tables(ax)
+        bar = np.linspace(-1, 1, 201)[None]
+        ax.imshow(bar, cmap=SIGNED, extent=(6.85, 8.22, 0.14, 0.28), aspect="auto", zorder=1)
+        ax.set(xlim=(0, self.width), ylim=(0, self.height))
+        self.ends = [
+            self._text(6.79, 0.2, ha="right", **small),
+            self._text(8.28, 0.2, ha="left", **small),
+        ]
+        return self._moving
+
+    def _panel(self, fig: Any, left: float) -> Any:
+        size = (left / self.width, PANEL_Y / self.height, PANEL / self.width, PANEL / self.height)
+        panel = fig.add_axes(size)
+        low, high = -0.5 - MARGIN, SIDE - 0.5 + MARGIN
+        panel.set(xlim=(low, high), ylim=(high, low))
+        panel.set_axis_off()
+        return panel
+
+    def _image(self, panel: Any, cmap: Any, low: float, high: float) -> Any:
+        limits = panel.get_xlim(), panel.get_ylim()
+        image = panel.imshow(
+            np.zeros((2, 2)), cmap=cmap, vmin=low, vmax=high, interpolation="nearest", zorder=1
+        )
+        panel.set(xlim=limits[0], ylim=limits[1])
+        self._moving.append(image)
+        return image
+
+    def _patch(self, panel: Any, **style: Any) -> Any:
+        patch = panel.add_patch(Rectangle((0, 0), 1, 1, **style))
+        self._moving.append(patch)
+        return patch
+
+    def _text(self, x: float, y: float, **style: Any) -> QuickText:
+        text = QuickText(self.ax, self.ax.transData, zorder=5, **style)
+        text.set_position((x, y))
+        self._moving.append(text)
+        return text
+
+    def _tables(self, ax: Any) -> None:
+        """The window, the kernel and their products: nine cells each, and the sum."""
+        cells, self.numbers = [], {}
+        (width, height), style = CELL, dict(ha="center", va="center", fontsize=10)
+        for name, (left, low) in TABLES.items():
+            corners = [
+                (left + j * width, low + (2 - i) * height) for i in range(3) for j in range(3)
+            ]
+            cells += [
+                [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
+                for x, y in corners
+            ]
+            self.numbers[name] = []
+            for x, y in corners:
+                number = self._text(x + width / 2, y + height / 2, **style)
+                self.numbers[name].append(number)
+                style = {"like": self.numbers["window"][0]}  # they often say the same
+            ax.text(left, low + 3 * height + 0.12, name, fontsize=10.5, color=GREY, va="center")
+        self.cells = PolyCollection(cells, edgecolors=GREY, linewidths=0.8, zorder=2)
+        ax.add_collection(self.cells, autolim=False)
+        self._moving.append(self.cells)
+        signs = dict(ha="center", va="center", fontsize=15)
+        ax.text(4.515, 2.0 + 1.5 * height, "×", **signs)
+        ax.text(4.515, 0.72 + 1.5 * height, "→", **signs)
+        ax.text(4.68, 0.72 + 3 * height + 0.12, "their sum", fontsize=10.5, color=GREY, va="center")
+        self.sum = self._text(
+            4.68, 0.72 + 1.5 * height, fontsize=17, fontweight="bold", va="center"
+        )
+
+    def update(self, result: FeatureMap) -> None:
+        self.digit.set_data(digit_image(result.digit))
+        self.digit.set_extent((-0.5, SIDE - 0.5, SIDE - 0.5, -0.5))
+        p, s, n = result.padding, result.stride, result.size
+        self.zeros.set_bounds(-0.5 - p, -0.5 - p, SIDE + 2 * p, SIDE + 2 * p)
+        self.zeros.set_visible(p > 0)
+        self.zeros_words.set_position((SIDE / 2 - 0.5, SIDE - 1 + (p + 1) / 2))
+        self.zeros_words.set_text("zeros" if p == 2 else "")
+        # Every output lies where the middle of its window lies.
+        first = 1 - p - s / 2
+        self.map.set_data(result.map)
+        self.map.set_extent((first, first + n * s, first + n * s, first))
+        top = float(np.abs(result.map).max())
+        self.map.set_clim(-(top or 1.0), top or 1.0)
+        self.ends[0].set_text(two(-top))
+        self.ends[1].set_text(two(top))
+        (i, j), (y, x) = result.unit, result.corner
+        for patch in self.spots[0]:
+            patch.set_bounds(x - 0.5, y - 0.5, 3, 3)
+        for patch in self.spots[1]:
+            patch.set_bounds(first + j * s, first + i * s, s, s)
+        self.titles[0].set_text(f"Input: 28 × 28, padding {p}")
+        self.titles[1].set_text(f"Output [{i}, {j}] = {two(result.value)}")
+        self.titles[2].set_text(f"{title_name(result)}: {n} × {n}")
+        self.size_words.set_text(formula(result))
+        self.flat_words.set_text(flat_words(result.total))
+        self.strength.set_text(f"mean |output|: {two(result.strength)}")
+        self._fill(result)
+
+    def _fill(self, result: FeatureMap) -> None:
+        """The numbers of the three tables and their colours."""
+        products = result.window * result.kernel
+        colours = [
+            1 - 0.45 * result.window.reshape(-1, 1) * np.ones(3),
+            tints(result.kernel),
+            tints(products, 0.3),
+        ]
+        self.cells.set_facecolors(np.concatenate(colours))
+        words = [
+            [two(value) for value in result.window.ravel()],
+            [weight_words(weight) for weight in result.kernel.ravel()],
+            [two(value) for value in products.ravel()],
+        ]
+        for texts, row_words in zip(self.numbers.values(), words, strict=True):
+            for text, word in zip(texts, row_words, strict=True):
+                text.set_text(word)
+        self.sum.set_text(two(result.value))
+
+    def summary(self, result: FeatureMap) -> str:
+        low, high = result.map.min(), result.map.max()
+        kernel = "own kernel" if result.name == OWN else f"kernel {result.name}"
+        i, j = result.unit
+        return (
+            f"Digit {result.digit}, {kernel}, stride {result.stride}, padding {result.padding}: "
+            f"{formula(result)}, so the feature map is {result.size} × {result.size}, with values "
+            f"from {two(low)} to {two(high)} and a mean |output| of {two(result.strength)}. "
+            f"The {flat_words(result.total)}. Output [{i}, {j}] is {two(result.value)}."
+        )
+
+    def layout(self, rows: dict[str, Any]) -> list[Any]:
+        import ipywidgets as widgets
+
+        reset = self.reset_button()
+        reset.layout.margin = "0 0 0 60px"
+        left = widgets.VBox(
+            [
+                row(rows["digit"], rows["kernel"], reset),
+                row(rows["stride"], rows["padding"]),
+                row(rows["row"], rows["column"]),
+            ],
+            layout=widgets.Layout(width="508px"),
+        )
+        grid = [widgets.HBox([rows[name] for name in NAMES[i : i + 3]]) for i in (0, 3, 6)]
+        for name in NAMES:
+            rows[name].layout.margin = "0"
+        right = widgets.VBox(grid, layout=widgets.Layout(width="384px"))
+        return [widgets.HBox([left, right], layout=widgets.Layout(width="900px"))]
+
+
+def tints(values: np.ndarray, least: float = 1e-9) -> np.ndarray:
+    """Colours (9, 3): blue where positive, orange where negative, the larger the stronger."""
+    flat = values.ravel()
+    share = (0.6 * np.abs(flat) / max(np.abs(flat).max(), least))[:, None]
+    full = np.where(flat[:, None] < 0, to_rgb(RED), to_rgb(BLUE))
+    return 1 - share * (1 - full)
+
+
+def kernel_editor(**values: Any) -> KernelEditor:
+    """Slide a 3×3 kernel over a digit: nine weights, stride and padding, and one window in numbers.
+
+    Args:
+        **values: where the controls start: digit (0 … 9), kernel (a name of `KERNELS`, or "own"),
+            stride (1 … 3), padding (0 … 2), row and column (−1 … 28: where to look), and the
+            weights w00, w01, … w22 (row, column), each one of `WEIGHTS`.
+
+    Raises:
+        ValueError: for an unknown control or a value out of range.
+    """
+    return KernelEditor(**values)

@@ -1,0 +1,112 @@
+"""The chapters outside JupyterLab: in Notebook 7, and as a Voilà page without code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.browser.lab import LabPage, free_port, lab_server, running
+from tests.browser.playground import Live
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+# The playgrounds of chapter 09 in their order, as its cells call them.
+EXPLORERS = ("ema_explorer(", "race()", "race(own=")
+
+
+@pytest.fixture(scope="module")
+def notebook7(browser, tmp_path_factory):
+    """Chapter 02 run to its end, and the console errors of an empty notebook: Notebook 7's own."""
+    folder = tmp_path_factory.mktemp("notebook7")
+    shutil.copy(NOTEBOOKS / "02_autograd.ipynb", folder)
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(metadata={"kernelspec": spec}), folder / "empty.ipynb")
+    with lab_server(folder, app="notebook") as url:
+        empty = LabPage(browser.new_page(), url, "empty.ipynb")
+        own_errors = empty.console_errors
+        empty.close()
+        page = LabPage(browser.new_page(), url, "02_autograd.ipynb")
+        page.run_all()
+        yield page, own_errors
+        page.close()
+
+
+def test_notebook7_runs_a_chapter_without_an_error(notebook7):
+    chapter, own_errors = notebook7
+    assert "/notebooks/" in chapter.page.url
+    assert chapter.errors() == []
+    assert set(chapter.console_errors) <= set(own_errors)
+
+
+def test_sliders_move_the_pictures_in_notebook7(notebook7):
+    chapter, _ = notebook7
+    count = chapter.page.locator(".course-playground").count()
+    assert count >= 2
+    for index in range(count):
+        live = Live(chapter, index)
+        for knob in live.knobs():
+            for key in ("End", "Home"):
+                live.press(knob, key)
+                assert live.error() == ""
+        assert live.paints()["count"] > 0
+        live.shows_its_text()
+
+
+@pytest.fixture(scope="module")
+def voila(browser, tmp_path_factory):
+    """Chapter 09 as Voilà shows it: the page, and the optimizer race on it, painted."""
+    folder = tmp_path_factory.mktemp("voila")
+    shutil.copy(NOTEBOOKS / "09_optimizers.ipynb", folder)
+    port = free_port()
+    arguments = ["voila", "--no-browser", "--Voila.ip=127.0.0.1", f"--port={port}", "."]
+    address = f"http://127.0.0.1:{port}"
+    with running(arguments, folder, f"{address}/voila/tree", {}):
+        page = browser.new_page()
+        page.set_default_timeout(180_000)  # it runs the whole chapter before it shows it
+        page.goto(f"{address}/voila/render/09_optimizers.ipynb", wait_until="domcontentloaded")
+        race = page.locator(".course-playground").nth(EXPLORERS.index("race()"))
+        canvas = race.locator(".course-live canvas")
+        canvas.wait_for(state="visible")
+        page.wait_for_function("(c) => c.dataset.format === 'png'", arg=canvas.element_handle())
+        yield page, race
+        page.close()
+
+
+def test_voila_shows_the_whole_chapter_and_none_of_its_code(voila):
+    page, _ = voila
+    cells = nbformat.read(NOTEBOOKS / "09_optimizers.ipynb", as_version=4).cells
+    last_lines = [cell.source.splitlines()[-1] for cell in cells if cell.cell_type == "code"]
+    calls = [line for line in last_lines if line.startswith(("ema_explorer(", "race("))]
+    pairs = zip(calls, EXPLORERS, strict=True)
+    assert all(call.startswith(name) for call, name in pairs)
+    assert page.locator(".course-playground").count() == len(EXPLORERS)
+    assert page.locator(".jp-InputArea:visible").count() == 0
+    text = page.inner_text("body")
+    assert "Recap" in text and "Traceback" not in text and "odel not found" not in text
+
+
+def test_every_slider_of_the_race_moves_the_picture_in_voila(voila):
+    page, race = voila
+    canvas = race.locator(".course-live canvas")
+    moved = 0
+    for knob in race.locator(".noUi-handle").all():
+        if not knob.is_visible():
+            continue
+        before = canvas.get_attribute("data-values")
+        at = knob.get_attribute("aria-valuenow")
+        knob.focus()
+        knob.press("End")
+        if knob.get_attribute("aria-valuenow") == at:
+            continue
+        page.wait_for_function(
+            "([c, before]) => c.dataset.values !== before && c.dataset.format === 'png'",
+            arg=[canvas.element_handle(), before],
+            timeout=20_000,
+        )
+        assert json.loads(canvas.get_attribute("data-values")) != json.loads(before)
+        assert not race.locator(".course-live-error").first.is_visible()
+        moved += 1
+    assert moved >= 5

@@ -1,0 +1,118 @@
+"""The chapters in other programs: papermill runs them, nbconvert makes pages of them.
+
+Each runs some chapters to the end; the page of every chapter is made from what is stored.
+Notebook 7 and Voilà need a browser: tests/browser/test_clients.py.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from course_utils.commands import pages
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+CHAPTERS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
+# Text and pictures; a sweep, five optimizers and a race; playgrounds that train.
+RUN_BY_PAPERMILL = ("01_tensors", "09_optimizers")
+RUN_BY_NBCONVERT = ("02_autograd", "03_neurons")
+
+
+class Page(HTMLParser):
+    """The pictures, links and words of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.alts: list[str] = []
+        self.links: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        found = dict(attributes)
+        if tag == "img":
+            assert found["src"].startswith("data:image/"), "a picture that is not in the page"
+            self.alts.append(found.get("alt") or "")
+        if tag == "a" and found.get("href"):
+            self.links.append(found["href"])
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def pictures(notebook: nbformat.NotebookNode) -> list[str]:
+    """The text of each stored picture, in order."""
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    return [out.data["text/plain"] for out in outputs if "image/png" in out.get("data", {})]
+
+
+def run(*arguments: str | Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)],
+        cwd=FOLDER,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("name", RUN_BY_PAPERMILL)
+def test_papermill_runs_the_chapter_and_gets_what_is_stored(name, tmp_path):
+    target = tmp_path / "run.ipynb"
+    run("papermill", f"{name}.ipynb", target, "--no-progress-bar", "--cwd", FOLDER)
+    ran = nbformat.read(target, as_version=4)
+    stored = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    assert ran.metadata.papermill.exception is None
+    assert pictures(ran) == pictures(stored)
+    assert printed(ran) == printed(stored)
+
+
+def printed(notebook: nbformat.NotebookNode) -> str:
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    assert not [out for out in outputs if out.output_type == "error" or out.get("name") == "stderr"]
+    return "".join(out.text for out in outputs if out.output_type == "stream")
+
+
+@pytest.mark.parametrize("name", RUN_BY_NBCONVERT)
+def test_nbconvert_runs_the_chapter_into_a_page_with_every_picture_and_its_text(name, tmp_path):
+    arguments = ["--execute", "--to", "html", "--output-dir", tmp_path]
+    template = ["--template", "course", f"--HTMLExporter.extra_template_basedirs={pages.TEMPLATES}"]
+    run("nbconvert", f"{name}.ipynb", *arguments, *template)
+    text = (tmp_path / f"{name}.html").read_text(encoding="utf-8")
+    page, stored = Page(text), nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    assert page.alts == pictures(stored)
+
+    assert "odel not found" not in "".join(page.words)
+    assert "Traceback" not in "".join(page.words)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_make_html_makes_a_page_with_every_picture_its_text_and_links_that_lead_somewhere(
+    path, tmp_path
+):
+    assert pages.main([path.stem[:2]], tmp_path) == 0
+    text = (tmp_path / f"{path.stem}.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.alts == pictures(nbformat.read(path, as_version=4))
+    assert "odel not found" not in "".join(page.words)
+    assert "application/vnd.jupyter.widget-view+json" not in text
+    chapters = {f"{chapter.stem}.html" for chapter in CHAPTERS}
+    for link in page.links:
+        target = link.split("#")[0]
+        if target and "://" not in target:
+            root = pages.TARGET / target
+            assert target in chapters or root.resolve().exists(), f"{link} leads nowhere"
+
+
+def test_an_unknown_chapter_is_named(tmp_path, capsys):
+    assert pages.main(["77"], tmp_path) == 2
+    assert "77" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
