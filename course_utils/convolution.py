@@ -11,7 +11,7 @@ For reading and for checking; `torch.nn.functional` does the same thousands of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -169,16 +169,19 @@ def receptive_field(layers: Sequence[Sequence[int]]) -> list[Field]:
 
     Starting from size 1 and jump 1, a layer adds dilation·(kernel_size − 1)·jump to the size, and
     multiplies the jump by its stride. An empty sequence gives an empty list. Raises ValueError for
-    a layer of another length or with a number out of range. Source: A. Araujo and others,
+    a layer of another length or with a number out of range, and where ``layers`` is no sequence of
+    layers. Source: A. Araujo and others,
     *Computing Receptive Fields of Convolutional Neural Networks*, Distill, 2019.
 
     >>> receptive_field([(3, 1), (2, 2), (3, 1)])
     [Field(size=3, jump=1, start=0), Field(size=4, jump=2, start=0), Field(size=8, jump=2, start=0)]
     """
+    if not isinstance(layers, Iterable):
+        raise ValueError(f"layers must be a list of (kernel_size, stride), got {layers!r}")
     size, jump, start = 1, 1, 0
     fields = []
     for number, layer in enumerate(layers, start=1):
-        values = tuple(layer)
+        values = tuple(layer) if isinstance(layer, Iterable) else (layer,)
         if not 2 <= len(values) <= 4:
             raise ValueError(
                 f"layer {number} is {layer!r}; allowed are 2 to 4 numbers: kernel_size, stride, "
@@ -218,15 +221,29 @@ def _pair(name: str, value: Any, least: int) -> tuple[int, int]:
     return _whole(name, values[0], least), _whole(name, values[1], least)
 
 
+def _array(name: str, value: Any) -> np.ndarray:
+    """``value`` in float64; a tensor that carries a graph gives up only its numbers."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value.double() if value.is_floating_point() else value
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        raise ValueError(f"{name} is no array: its rows differ in length") from None
+    if array.dtype.kind not in "buif":
+        raise ValueError(f"{name} must be made of real numbers, got {array.dtype} values")
+    return array.astype(np.float64)
+
+
 def _images(X: Any) -> np.ndarray:
-    X = np.asarray(X, dtype=np.float64)
+    X = _array("X", X)
     if X.ndim != 4 or X.size == 0:
         raise ValueError(f"X must have shape (N, C, H, W) and not be empty, got {X.shape}")
     return X
 
 
 def _filters(weight: Any, bias: Any, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    weight = np.asarray(weight, dtype=np.float64)
+    weight = _array("weight", weight)
     if weight.ndim != 4 or weight.size == 0:
         raise ValueError(f"weight must have shape (O, C, kH, kW), got {weight.shape}")
     if weight.shape[1] != X.shape[1]:
@@ -234,7 +251,7 @@ def _filters(weight: Any, bias: Any, X: np.ndarray) -> tuple[np.ndarray, np.ndar
             f"weight of shape {weight.shape} is for images with {weight.shape[1]} channels, but X "
             f"has {X.shape[1]} (shape {X.shape})"
         )
-    bias = np.zeros(len(weight)) if bias is None else np.asarray(bias, dtype=np.float64)
+    bias = np.zeros(len(weight)) if bias is None else _array("bias", bias)
     if bias.shape != (len(weight),):
         raise ValueError(f"bias must have shape {(len(weight),)}, one per filter, got {bias.shape}")
     return weight, bias

@@ -92,7 +92,8 @@ def my_layer(size, in_channels, out_channels, kernel_size, stride, padding):
     raise NotImplementedError
 ''',
         hints=(
-            "Two formulas from section 3. Only one of them needs the stride and the padding.",
+            "Two formulas, from sections 3.2 and 4.1. Only one of them needs the stride and the "
+            "padding.",
             "The side is `(size + 2 * padding - kernel_size) // stride + 1`. A filter has "
             "in_channels · kernel_size² weights and one bias.",
         ),
@@ -246,8 +247,8 @@ def my_receptive_field(layers):
 A network reads images of shape (N, 1, `size`, `size`): convolution with 8 filters of 3×3, no
 padding; ReLU; max pool 2×2; flatten; linear layer to 10 numbers per image. A friend wrote
 `h.view(-1, 13 * 13 * 8)` and `nn.Linear(13 * 13 * 8, 10)`. That fits size 28 only, and with other
-images another number of rows may come out. Write it for every size. Images of a size that was not
-promised must raise an error.
+images another number of rows may come out. Write it for every size. Images that leave another
+number of features must raise an error, not give another number of rows.
 """,
         answer="MyNet",
         stub='''

@@ -31,9 +31,9 @@ from course_utils.probing import (
 SIDE_MISTAKES = {
     "padding once": "Padding adds pixels on both sides: 2·padding.",
     "no padding": "The padding is missing: it adds 2·padding pixels to the side.",
+    "stride outside": "Divide first, then add 1: the first place is there whatever the stride is.",
     "no + 1": "The first place counts too: the + 1 is missing.",
     "no stride": "The stride is missing: only every stride-th place is used.",
-    "stride outside": "Divide first, then add 1: the first place is there whatever the stride is.",
     "rounded up": "Round down: a last step that would leave the image is not taken. Use //.",
     "no rounding": "Round down to a whole number: use //.",
     "no kernel": "The kernel must fit inside: subtract kernel_size.",
@@ -86,6 +86,7 @@ def check_layer(answer: Any) -> str:
     cases = (
         (28, 1, 32, 3, 1, 0),
         (28, 32, 64, 3, 1, 1),
+        (31, 3, 8, 5, 2, 0),
         (31, 3, 8, 5, 2, 1),
         (224, 3, 64, 7, 2, 3),
     )
@@ -94,6 +95,10 @@ def check_layer(answer: Any) -> str:
         got = attempt(answer, *case, call=call)
         side, count = _two(got, call, "(side, parameters)")
         sides = [(layer_side(case, kind), text) for kind, text in SIDE_MISTAKES.items()]
+        sides += [
+            (layer_parameters(case), "That is the number of parameters. The side comes first."),
+            (layer_side(case) ** 2, "Those are all pixels of an output; count those of one side."),
+        ]
         compare(side, layer_side(case), f"The first value of {call}", sides)
         counts = [(layer_parameters(case, kind), text) for kind, text in COUNT_MISTAKES.items()]
         compare(count, layer_parameters(case), f"The second value of {call}", counts)
@@ -256,7 +261,7 @@ def check_max_pool(answer: Any) -> str:
         got = attempt(answer, X.copy(), size, call=call)
         mistakes = [(max_pool(X, size, kind), text) for kind, text in POOL_MISTAKES.items()]
         compare(got, max_pool(X, size), call, mistakes)
-    return "No parameters, and a quarter of the pixels: the strongest answer of each window stays."
+    return "No parameters: of each window only the strongest answer stays."
 
 
 # ----------------------------------------------------------------------- 11.receptive_field
@@ -271,6 +276,9 @@ FIELD_MISTAKES = {
     "from 0": "Start with 1: before the first layer an output is one pixel.",
     "product": "The kernel sizes do not multiply: each layer adds a border.",
     "jump": "That is the jump, the distance of neighbouring outputs.",
+    "backwards": "With these two lines go from the first layer to the last.",
+    "sum": "Do not add the kernel sizes: a layer adds (kernel_size − 1) times the jump to 1.",
+    "square": "That is the number of pixels in the square; its side is asked for.",
 }
 
 
@@ -278,6 +286,12 @@ def field_size(layers: Sequence[tuple[int, int]], mistake: str = "") -> int:
     """The receptive field of the last layer's output, or what ``mistake`` gives."""
     if mistake == "product":
         return math.prod(kernel_size for kernel_size, _ in layers)
+    if mistake == "sum":
+        return sum(kernel_size for kernel_size, _ in layers)
+    if mistake == "square":
+        return field_size(layers) ** 2
+    if mistake == "backwards":
+        layers = layers[::-1]
     size, jump = int(mistake != "from 0"), 1
     for kernel_size, stride in layers:
         if mistake == "own stride":
@@ -297,7 +311,7 @@ def check_receptive_field(answer: Any) -> str:
     for layers in (
         [(3, 1), (3, 1)],
         [(3, 1), (2, 2), (3, 1)],
-        [(5, 2), (3, 2), (3, 1)],
+        [(7, 2), (3, 2), (3, 1)],
         [(3, 1), (2, 2), (3, 1), (2, 2), (3, 1)],
     ):
         call = f"`my_receptive_field({layers})`"
@@ -355,9 +369,9 @@ def _check_net(answer: type, size: int) -> None:
             f"{call}: the flattened features do not fit the linear layer. {after} Flatten from "
             "axis 1 on, so that the batch axis stays."
         ) from error
-    rows = as_array(got, shown).shape[:1]
-    if rows and rows != (3,):
-        raise NotYet(f"{call}: 3 images {MERGED.format(rows=rows[0])}")
+    logits = as_array(got, shown)
+    if logits.ndim == 2 and len(logits) != 3:
+        raise NotYet(f"{call}: 3 images {MERGED.format(rows=len(logits))}")
     _compare_net(model, X, got, shown, side)
 
     # Images whose features are four times as many: view(-1, ...) makes four rows of each.
@@ -380,11 +394,12 @@ def _compare_net(model: nn.Module, X: torch.Tensor, got: Any, call: str, side: i
         if shape not in found:
             have = ", ".join(map(str, found)) or "none"
             raise NotYet(
-                f"{call}: a parameter of shape {shape} is missing; it has {have}. Shapes read "
-                "(out, in, kernel, kernel) for a convolution and (out, in) for a linear layer."
+                f"{call.rstrip(',')}: a parameter of shape {shape} is missing; it has {have}. "
+                "Shapes read (out, in, kernel, kernel) for a convolution and (out, in) for a "
+                "linear layer."
             )
     if len(list(model.parameters())) > len(shapes):
-        raise NotYet(f"{call}: there are more parameters than those of the two layers.")
+        raise NotYet(f"{call.rstrip(',')}: there are more parameters than those of two layers.")
     filters, bias, weight, last = (found[shape] for shape in shapes)
 
     def forward(mistake: str = "") -> list:

@@ -83,7 +83,8 @@ def test_voila_shows_the_whole_chapter_and_none_of_its_code(voila):
     pairs = zip(calls, EXPLORERS, strict=True)
     assert all(call.startswith(name) for call, name in pairs)
     assert page.locator(".course-playground").count() == len(EXPLORERS)
-    assert page.locator(".jp-InputArea:visible").count() == 0
+    assert page.locator(".jp-CodeCell").count() > len(EXPLORERS)
+    assert page.locator(".jp-CodeCell .jp-InputArea:visible").count() == 0
     text = page.inner_text("body")
     assert "Recap" in text and "Traceback" not in text and "odel not found" not in text
 

@@ -147,12 +147,25 @@ X, WEIGHT = np.ones((1, 2, 4, 4)), np.ones((3, 2, 3, 3))
         (lambda: convolution.unfold(X, 3, padding=1.5), "padding must be a whole number"),
         (lambda: convolution.max_pool2d_loops(X, 5), "kernel_size 5 reaches over 5 pixels"),
         (lambda: convolution.avg_pool2d_loops(X, 2, stride=0), "stride must be a whole number"),
+        (lambda: convolution.unfold([[1.0], [1.0, 2.0]], 1), "X is no array: its rows differ"),
+        (lambda: convolution.unfold("ab", 1), "X must be made of real numbers"),
+        (lambda: convolution.conv2d_loops(X * 1j, WEIGHT), "X must be made of real numbers"),
+        (lambda: convolution.conv2d_loops(X, None), "weight must be made of real numbers"),
+        (lambda: convolution.conv2d_unfold(X, WEIGHT, ["a"] * 3), "bias must be made of real"),
     ],
 )
 def test_bad_arrays(call, words):
     with pytest.raises(ValueError) as caught:
         call()
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64])
+def test_tensors_with_a_gradient_and_of_all_dtypes(dtype):
+    layer = torch.nn.Conv2d(2, 3, 3, dtype=torch.float64)
+    given = torch.ones(1, 2, 4, 4, dtype=dtype)
+    got = convolution.conv2d_loops(given, layer.weight, layer.bias)
+    np.testing.assert_allclose(got, layer(given.double()).detach().numpy(), rtol=1e-12)
 
 
 def seen_by(layers, output, size):
@@ -204,6 +217,9 @@ def test_receptive_field_of_the_syllabus_network():
         ([(3, 0)], "stride must be a whole number of at least 1, got 0"),
         ([(3, 1, 0)], "dilation must be a whole number of at least 1, got 0"),
         ([(3, 1, 1, -1)], "padding must be a whole number of at least 0, got -1"),
+        ((3, 1), "layer 1 is 3; allowed are 2 to 4 numbers"),
+        ([None], "layer 1 is None; allowed are 2 to 4 numbers"),
+        (3, "layers must be a list of (kernel_size, stride), got 3"),
     ],
 )
 def test_bad_layers(layers, words):

@@ -12,11 +12,17 @@ from course_utils.checks import check
 from course_utils.convolution import output_size, receptive_field
 from course_utils.exercises import judges11
 
-LAYERS = ((28, 1, 32, 3, 1, 0), (28, 32, 64, 3, 1, 1), (31, 3, 8, 5, 2, 1), (224, 3, 64, 7, 2, 3))
+LAYERS = (
+    (28, 1, 32, 3, 1, 0),
+    (28, 32, 64, 3, 1, 1),
+    (31, 3, 8, 5, 2, 0),
+    (31, 3, 8, 5, 2, 1),
+    (224, 3, 64, 7, 2, 3),
+)
 CHAINS = (
     [(3, 1), (3, 1)],
     [(3, 1), (2, 2), (3, 1)],
-    [(5, 2), (3, 2), (3, 1)],
+    [(7, 2), (3, 2), (3, 1)],
     [(3, 1), (2, 2), (3, 1), (2, 2), (3, 1)],
 )
 
@@ -175,6 +181,29 @@ class Rolled(nn.Module):
         ),
         ("11.layer", lambda *case: (case[0] / 0, 1), "ZeroDivisionError"),
         (
+            "11.layer",
+            lambda *case: (judges11.layer_side(case, "stride outside"), 0),
+            "The second value",
+        ),
+        (
+            "11.layer",
+            lambda *case: (
+                judges11.layer_side(case, "stride outside"),
+                judges11.layer_parameters(case),
+            ),
+            "Divide first, then add 1",
+        ),
+        (
+            "11.layer",
+            lambda *case: (judges11.layer_parameters(case), judges11.layer_side(case)),
+            "The side comes first",
+        ),
+        (
+            "11.layer",
+            lambda *case: (judges11.layer_side(case) ** 2, judges11.layer_parameters(case)),
+            "count those of one side",
+        ),
+        (
             "11.cross_correlation",
             lambda image, kernel: judges11.correlation(image, kernel, "padded"),
             "The image is padded",
@@ -195,6 +224,17 @@ class Rolled(nn.Module):
             "has shape (2,)",
         ),
         ("11.receptive_field", lambda layers: judges11.field_size(layers, "jump"), "the jump"),
+        (
+            "11.receptive_field",
+            lambda layers: judges11.field_size(layers[::-1]),
+            "from the first layer to the last",
+        ),
+        (
+            "11.receptive_field",
+            lambda layers: sum(kernel_size for kernel_size, _ in layers),
+            "Do not add the kernel sizes",
+        ),
+        ("11.receptive_field", lambda layers: judges11.field_size(layers) ** 2, "its side"),
         ("11.flatten", lambda size: nn.Conv2d(1, 8, 3), "A class `MyNet`"),
         ("11.flatten", nn.Identity, "a parameter of shape (8, 1, 3, 3) is missing"),
         (
@@ -213,6 +253,11 @@ class Rolled(nn.Module):
             "3 images went in, 48 rows came out",
         ),
         ("11.flatten", Rolled, "should raise an error"),
+        (
+            "11.flatten",
+            net(lambda self, X: self.fc(body(self, X).flatten(1))[0]),
+            "has shape (10,), expected is (3, 10)",
+        ),
         ("11.flatten", net(lambda self, X: None), "Is a `return` missing?"),
     ],
 )  # fmt: skip
