@@ -11,6 +11,7 @@ Without a name, the environment variable ``COURSE_DATASET`` decides, and without
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -189,17 +190,32 @@ def _dataset_name(name: str | None) -> str:
 
 
 def _embedded(dtype: torch.dtype | None) -> Digits:
-    from sklearn.datasets import load_digits  # slow to import, so only when it is needed
-
-    bunch = load_digits()
-    X = torch.from_numpy(_enlarge(bunch.images))[:, None].to(dtype or torch.get_default_dtype())
-    y = torch.from_numpy(bunch.target.astype(np.int64))
+    images, labels = _small_digits()
+    X = torch.from_numpy(_enlarge(images))[:, None].to(dtype or torch.get_default_dtype())
+    y = torch.from_numpy(labels)
     # Of the images sorted by digit, every tenth counts: the third goes to validation, the first
     # and sixth to the test. Each digit so gets its share of each split.
-    order = _sorted_by_digit(bunch.target, seed=0)
+    order = _sorted_by_digit(labels, seed=0)
     place = np.arange(len(order)) % 10
     is_test, is_val = (place == 0) | (place == 5), place == 2
     return _pack("embedded", X, y, order[~is_test & ~is_val], order[is_val], order[is_test])
+
+
+def _small_digits() -> tuple[np.ndarray, np.ndarray]:
+    """scikit-learn's digits: images (1797, 8, 8) with ink 0 to 16, labels (1797,).
+
+    Its file is read directly where it is found: importing scikit-learn takes most of a second.
+    """
+    spec = importlib.util.find_spec("sklearn")
+    folders = spec.submodule_search_locations if spec else None
+    path = Path(folders[0], "datasets", "data", "digits.csv.gz") if folders else None
+    if path is None or not path.is_file():
+        from sklearn.datasets import load_digits
+
+        bunch = load_digits()
+        return bunch.images, bunch.target.astype(np.int64)
+    table = np.loadtxt(path, delimiter=",")
+    return table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(np.int64)
 
 
 def _mnist(folder: Path, download: bool, dtype: torch.dtype | None) -> Digits:
@@ -287,7 +303,13 @@ def prepare_drawing(
     Raises `DataError` when nothing is drawn; ValueError for another shape or range.
     """
     style = _dataset_name(name)
-    ink = torch.as_tensor(pixels).detach().to("cpu", torch.float64)
+    try:
+        ink = torch.as_tensor(pixels)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"pixels must be an array of numbers, got {pixels!r}") from None
+    if ink.is_complex():
+        raise ValueError(f"pixels must be real numbers, got {ink.dtype}")
+    ink = ink.detach().to("cpu", torch.float64)
     if ink.ndim != 2 or 0 in ink.shape:
         raise ValueError(f"pixels must have shape (height, width), got {tuple(ink.shape)}")
     low, high = ink.min().item(), ink.max().item()

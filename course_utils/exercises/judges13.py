@@ -278,7 +278,15 @@ def check_accumulate(answer: Any) -> str:
         y = torch.randint(0, 3, (n,), generator=generator)
         model, optimizer = _small_model(dtype)
         call = f"`my_accumulated_step` with {n} images and `micro_batch={micro}`"
+        seen: list[int] = []
+        hook = model.register_forward_pre_hook(lambda _, X, seen=seen: seen.append(len(X[0])))
         attempt(answer, model, optimizer, X.clone(), y.clone(), micro, call=call)
+        hook.remove()
+        if max(seen, default=0) > micro:
+            raise NotYet(
+                f"The model got {max(seen)} images at once, but only `micro_batch` = {micro} fit "
+                "into memory."
+            )
         if optimizer.steps != 1:
             raise NotYet(
                 f"The optimizer made {optimizer.steps} steps; wanted is one step, after the last "
@@ -337,8 +345,10 @@ def check_save(answer: Any) -> str:
         attempt(answer, dict(old), str(path), call="`my_save(state, path)` into an empty folder")
         _must_hold(path, old, "After `my_save(state, path)`")
         call = "`my_save(state, path)` over an older checkpoint"
+        before = path.stat().st_ino
         attempt(answer, dict(new), str(path), call=call)
         _must_hold(path, new, f"After {call}")
+        in_place = before and path.stat().st_ino == before
         left = sorted(entry for entry in os.listdir(folder) if entry != path.name)
         if left:
             raise NotYet(
@@ -350,6 +360,11 @@ def check_save(answer: Any) -> str:
             if not isinstance(error.__cause__, _Crash):
                 raise
         _survived(path, new)
+        if in_place:  # whole in the end, but emptied on the way
+            raise NotYet(
+                "Your function writes into the old file: a crash on the way leaves half of it. "
+                "Write to another file, and give it the name at the end."
+            )
     return "Old or new, but always whole: `os.replace` changes the name in one step."
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -176,3 +178,23 @@ def test_data_home(monkeypatch, tmp_path):
     assert data.data_home() == base / "elsewhere"
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "y"))
     assert data.data_home() == tmp_path / "y"
+
+
+@pytest.mark.parametrize("found", [True, False], ids=["its file", "scikit-learn itself"])
+def test_the_small_digits_are_those_of_scikit_learn_in_either_way(found, monkeypatch):
+    from sklearn.datasets import load_digits
+
+    from course_utils import data
+
+    if not found:
+        monkeypatch.setattr(data.importlib.util, "find_spec", lambda name: None)
+    images, labels = data._small_digits()
+    bunch = load_digits()
+    assert np.array_equal(images, bunch.images) and images.dtype == bunch.images.dtype
+    assert np.array_equal(labels, bunch.target) and labels.dtype == np.int64
+
+
+def test_the_embedded_digits_need_no_import_of_scikit_learn():
+    code = "import sys, course_utils.data as d; d.digits(); print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "False\n", done.stderr
