@@ -28,6 +28,24 @@ function render({ model, el }) {
   el.append(root);
   const context = canvas.getContext("2d", { alpha: false });
 
+  // A restarted kernel knows nothing of this playground: the picture stays, its controls must not
+  // look as if they could move it.
+  function lost() {
+    say({ error: "The kernel was restarted, so this playground is only a picture: run its cell again." });
+    for (const part of root.closest(".course-playground")?.children ?? []) {
+      part.inert = !part.contains(root);
+    }
+  }
+  const onLife = () => setTimeout(() => root.closest(".jupyter-widgets-disconnected") && lost());
+  model.on("comm_live_update", onLife);
+  const tell = (message) => {
+    try {
+      model.send(message);
+    } catch {
+      lost();
+    }
+  };
+
   let shown = -1; // number of the newest frame painted
   let closed = false;
 
@@ -111,7 +129,7 @@ function render({ model, el }) {
       try {
         await paint(message, buffers[0]);
       } finally {
-        if (!closed) model.send({ type: "painted", frame: message.frame });
+        if (!closed) tell({ type: "painted", frame: message.frame });
       }
     } else if (message.type === "background") {
       await keep(message, buffers[0]);
@@ -128,7 +146,7 @@ function render({ model, el }) {
   let scheduled = false;
   const flush = () => {
     scheduled = false;
-    if (batch.length && !closed) model.send({ type: "pointer", events: batch });
+    if (batch.length && !closed) tell({ type: "pointer", events: batch });
     batch = [];
   };
   const queue = (kind, event) => {
@@ -166,7 +184,7 @@ function render({ model, el }) {
       if (!known.includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
       event.stopPropagation();
-      model.send({ type: "key", key: event.key, shift: event.shiftKey });
+      tell({ type: "key", key: event.key, shift: event.shiftKey });
     });
   }
 
@@ -181,7 +199,7 @@ function render({ model, el }) {
   };
   window.addEventListener("keydown", guard, true); // before JupyterLab's own, on the document
 
-  const ready = () => model.send({ type: "ready", dpr: window.devicePixelRatio });
+  const ready = () => tell({ type: "ready", dpr: window.devicePixelRatio });
   ready();
   const screen = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
   screen.addEventListener("change", ready);
@@ -190,6 +208,7 @@ function render({ model, el }) {
     closed = true;
     window.removeEventListener("keydown", guard, true);
     model.off("msg:custom", onMessage);
+    model.off("comm_live_update", onLife);
     screen.removeEventListener("change", ready);
   };
 }

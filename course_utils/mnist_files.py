@@ -38,6 +38,8 @@ FILES = {
     ),
 }
 TIMEOUT = 30  # seconds without an answer before a mirror counts as out of reach
+# What the system says when there is no room: not the network's fault, and no mirror would help.
+NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 OTHERWISE = (
     "Or work with the embedded digits: leave out the name, unset COURSE_DATASET, "
     "or pass fallback=True."
@@ -167,7 +169,7 @@ def _download(archive: str, md5: str, work: Path, mirrors: list[str], raw: Path)
                 return
             # URLError, timeouts and broken connections are OSErrors
             except (OSError, RuntimeError, ValueError, http.client.HTTPException) as error:
-                if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                if isinstance(error, OSError) and error.errno in NO_ROOM:
                     raise
                 reasons.append(f"{mirror}: {error or type(error).__name__}")
                 (work / archive).unlink(missing_ok=True)

@@ -45,6 +45,12 @@ def _number(name: str, value: Any, low: float, high: float = math.inf, *, open_e
     raise ValueError(f"{name} must be {allowed}, got {value!r}")
 
 
+def _flag(name: str, value: Any) -> bool:
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise ValueError(f"{name} must be True or False, got {value!r}")
+
+
 @dataclass(eq=False)
 class Optimizer:
     """What all rules share: checked settings, `update`, `reset`, and the way to PyTorch.
@@ -267,7 +273,7 @@ class RMSProp(Optimizer):
         self.alpha = _number("alpha", self.alpha, 0, 1)
         for name in ("eps", "momentum", "weight_decay"):
             setattr(self, name, _number(name, getattr(self, name), 0))
-        self.centered = bool(self.centered)
+        self.centered = _flag("centered", self.centered)
 
     def reset(self) -> None:
         self.square_avg: Any = 0.0
@@ -312,7 +318,7 @@ class Adam(Optimizer):
         self.betas = _pair_of_betas(self.betas)
         self.eps = _number("eps", self.eps, 0)
         self.weight_decay = _number("weight_decay", self.weight_decay, 0)
-        self.amsgrad = bool(self.amsgrad)
+        self.amsgrad = _flag("amsgrad", self.amsgrad)
 
     def reset(self) -> None:
         self.num_updates = 0

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.schedules import _number
+from course_utils.schedules import _is_whole, _number
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def lr_range_test(
         raise ValueError(
             f"0 < min_lr < max_lr is needed, both finite; got min_lr={min_lr!r}, max_lr={max_lr!r}"
         )
-    if isinstance(num_steps, bool) or not hasattr(num_steps, "__index__") or num_steps < 2:
+    if not _is_whole(num_steps, 2):
         raise ValueError(f"num_steps must be a whole number of at least 2, got {num_steps!r}")
     if not 0 <= _number(beta) < 1:
         raise ValueError(f"beta must be at least 0 and below 1, got {beta!r}")

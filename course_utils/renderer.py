@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 REST_AFTER = 0.15  # seconds without a change until the lossless frame is sent
 MAX_IN_FLIGHT = 2  # frames sent and not yet painted, so that a slow network never queues old ones
 SWITCH_EVERY = 0.0005  # seconds between two threads' turns while playgrounds are live
+AT_ONCE = 0.0  # when a lossless frame is due that must not be put off
 LOST_AFTER = 2.0  # seconds after which an unanswered frame no longer counts
 
 
@@ -30,7 +31,7 @@ class Renderer:
         """Draw `playground` soon: a moving frame, or with `rest=True` just the lossless one."""
         with self._wake:
             if rest:
-                self._resting[playground] = 0.0
+                self._resting[playground] = AT_ONCE
             else:
                 self._moving[playground] = None
             if self._thread is None:
@@ -59,7 +60,10 @@ class Renderer:
                 for playground in self._moving:
                     if playground.can_send():
                         del self._moving[playground]
-                        self._resting[playground] = now + playground.rest_after
+                        # A page that has just opened waits for its first lossless frame, and with
+                        # it the background, even while a training goes on.
+                        if self._resting.get(playground) != AT_ONCE:
+                            self._resting[playground] = now + playground.rest_after
                         return playground, True
                 for playground, due in self._resting.items():
                     if due <= now and playground not in self._moving and playground.can_send():

@@ -11,6 +11,7 @@ whatever is no number raise ValueError.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -23,7 +24,7 @@ from course_utils.names import look_up
 def _times(t: Any) -> np.ndarray:
     try:
         times = np.asarray(t, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):
         raise ValueError(f"t must be a number or an array of numbers, got {t!r}") from None
     wrong = times[~((times >= 0) & (times < math.inf))]
     if wrong.size:
@@ -39,6 +40,14 @@ def _number(value: Any) -> float:
         return math.nan if isinstance(value, str) else float(value)
     except (TypeError, ValueError, OverflowError, RuntimeError):
         return math.nan
+
+
+def _is_whole(value: Any, low: int) -> bool:
+    """Whether ``value`` is one whole number ≥ ``low``; True and False are none."""
+    try:
+        return not isinstance(value, bool) and operator.index(value) >= low
+    except TypeError:
+        return False
 
 
 def _marks(milestones: Any) -> list[int]:
@@ -63,7 +72,7 @@ def _check_rate(name: str, value: float, high: float = math.inf) -> None:
 
 
 def _check_length(name: str, value: float, low: int = 1) -> None:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < low:
+    if not _is_whole(value, low):
         raise ValueError(f"{name} must be a whole number ≥ {low}, got {value!r}")
 
 

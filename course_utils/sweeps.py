@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from course_utils.optimizers import Optimizer, make_optimizer
+from course_utils.schedules import _is_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,14 +112,14 @@ def sweep_steps(
 
 
 def _check_count(name: str, value: int) -> None:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+    if not _is_whole(value, 1):
         raise ValueError(f"{name} must be a whole number ≥ 1, got {value!r}")
 
 
 def _checked_rates(lrs: Sequence[float]) -> np.ndarray:
     try:
         rates = np.asarray(list(lrs), dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):
         raise ValueError(f"lrs must be a list of numbers, got {lrs!r}") from None
     if rates.ndim != 1 or rates.size == 0 or not (np.isfinite(rates) & (rates >= 0)).all():
         raise ValueError(f"lrs must be one or more finite numbers ≥ 0, got {rates.tolist()!r}")
@@ -126,6 +127,8 @@ def _checked_rates(lrs: Sequence[float]) -> np.ndarray:
 
 
 def _check_model(model: nn.Module) -> None:
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be an nn.Module, got {model!r}")
     if list(model.buffers()):
         name = next(name for name, _ in model.named_buffers())
         raise ValueError(f"the model has the buffer {name!r}: copies of it cannot share a forward")

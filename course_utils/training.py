@@ -334,6 +334,8 @@ def _check_labels(y_hat: Tensor, y: Tensor) -> None:
 
 
 def _count(loader: Iterable, name: str) -> int | None:
+    if not hasattr(loader, "__iter__") and not hasattr(loader, "__getitem__"):
+        raise ValueError(f"{name} must be a DataLoader or a list of batches, got {loader!r}")
     try:
         count = len(loader)
     except TypeError:  # an iterable data set does not know its length
@@ -348,6 +350,8 @@ def _count(loader: Iterable, name: str) -> int | None:
 
 def _device_of(model: nn.Module, device: torch.device | str | None) -> torch.device:
     """The device to work on; ValueError when the model is not (wholly) there."""
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be an nn.Module, got {model!r}")
     found = {parameter.device for parameter in model.parameters()}
     if len(found) > 1:
         names = ", ".join(sorted(map(str, found)))
@@ -378,6 +382,8 @@ def _check_setup(
         raise ValueError("ReduceLROnPlateau looks at whole epochs: use step_scheduler='epoch'")
     if getattr(scheduler, "optimizer", optimizer) is not optimizer:
         raise ValueError("the scheduler belongs to another optimizer: make it from this one")
+    if not hasattr(optimizer, "param_groups"):
+        raise ValueError(f"optimizer must be one of torch.optim, got {optimizer!r}")
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if not any(id(p) in held for p in model.parameters()):
         raise ValueError(

@@ -129,8 +129,12 @@ class LabPage:
         page.on("pageerror", lambda error: self.console_errors.append(str(error)))
         base, token = url.split("?")
         page.goto(f"{base}/{notebook}?{token}&reset", wait_until="domcontentloaded")
-        page.wait_for_selector(".jp-Notebook", timeout=60_000)
-        page.wait_for_function("() => window.jupyterapp !== undefined")
+        self.wait_open()
+
+    def wait_open(self) -> None:
+        """Wait until the page has loaded, its notebook is open and the kernel is idle."""
+        self.page.wait_for_selector(".jp-Notebook", timeout=60_000)
+        self.page.wait_for_function("() => window.jupyterapp !== undefined")
         self.wait_idle()
 
     def _on_console(self, message: Any) -> None:

@@ -39,15 +39,15 @@ COUNT_PAINTS = """(canvas) => {
 class Live:
     """The playground at `index` (in the order of the page)."""
 
-    def __init__(self, lab: LabPage, index: int):
+    def __init__(self, lab: LabPage, index: int, *, at_rest: bool = True):
         self.lab, self.page, self.index = lab, lab.page, index
         self.root = self.page.locator(".course-playground").nth(index)
         self.canvas = self.root.locator(".course-live canvas")
         self.root.scroll_into_view_if_needed()
         self.page.wait_for_function(
-            "(i) => document.querySelectorAll('.course-playground')[i]"
-            "?.querySelector('.course-live canvas')?.dataset.format === 'png'",
-            arg=index,
+            "([i, formats]) => formats.includes(document.querySelectorAll('.course-playground')[i]"
+            "?.querySelector('.course-live canvas')?.dataset.format)",
+            arg=[index, ["png"] if at_rest else ["png", "patch", "jpeg"]],
         )
         self.canvas.evaluate(COUNT_PAINTS)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import http.server
+import signal
 import struct
 import threading
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -145,6 +148,34 @@ def test_damaged_files_are_named_and_kept(served, tiny, tmp_path, name, damage, 
     assert _snapshot(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+        ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte"),
+        ("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"),
+    ],
+)
+def test_files_that_changed_places_are_both_named_and_kept(tiny, tmp_path, one, other):
+    """Images for labels, or the test set for the training set: it would train, on nonsense."""
+    _write(tmp_path, {**tiny, one: tiny[other], other: tiny[one]})
+    before = _snapshot(tmp_path)
+    with pytest.raises(DataError, match="MNIST is damaged") as caught:
+        data.digits("mnist", data_dir=tmp_path)
+    assert one in str(caught.value) and other in str(caught.value)
+    assert _snapshot(tmp_path) == before
+
+
+def test_archives_that_changed_places_are_refused(tiny, tmp_path):
+    one, other = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"
+    archives = {f"{name}.gz": gzip.compress(content) for name, content in tiny.items()}
+    archives |= {f"{one}.gz": archives[f"{other}.gz"], f"{other}.gz": archives[f"{one}.gz"]}
+    raw = _write(tmp_path, archives)
+    with pytest.raises(DataError, match=rf"{one}.gz is incomplete or corrupt"):
+        data.digits("mnist", data_dir=tmp_path, download=False)
+    assert sorted(path.name for path in raw.iterdir()) == sorted(archives)
+
+
 def test_a_folder_in_place_of_a_file(tiny, tmp_path):
     raw = _write(tmp_path, tiny)
     (raw / "t10k-labels-idx1-ubyte").unlink()
@@ -221,6 +252,33 @@ def test_a_place_that_cannot_be_written(tiny, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match=r"cannot be stored in[\s\S]*COURSE_DATA_DIR"):
         data.digits("mnist", data_dir=tmp_path / "file")
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """No file may grow beyond 4,000 bytes: writing fails half way, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="Windows knows no such limit")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.parametrize("archives", [True, False], ids=["unpacking", "downloading"])
+def test_a_full_disk_says_so_and_leaves_what_was_there(served, tiny, tmp_path, archives, capsys):
+    kept = {n: b for n, b in tiny.items() if "labels" in n}
+    if archives:
+        kept |= {f"{n}.gz": gzip.compress(b) for n, b in tiny.items() if "images" in n}
+    _write(tmp_path / "d", kept)
+    before = _snapshot(tmp_path / "d")
+    message = r"cannot be stored in[\s\S]*COURSE_DATA_DIR[\s\S]*60 MB free"
+    with pytest.raises(DataError, match=message), full_disk():
+        data.digits("mnist", data_dir=tmp_path / "d")
+    assert _snapshot(tmp_path / "d") == before
 
 
 def test_an_interrupted_download_leaves_nothing_behind(served, tmp_path, monkeypatch):
