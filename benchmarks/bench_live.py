@@ -50,7 +50,7 @@ def measure_latency(page: LabPage) -> dict[str, float]:
 def measure_flood(page: LabPage, floor: float) -> dict[str, float | bool]:
     delays, ordered, frames = [], True, []
     for _ in range(ROUNDS):
-        seen = page.page.evaluate(FLOOD, [OURS[0], 120, 2.0])
+        seen = page.page.evaluate(FLOOD, [OURS[0], 120, 2.0, 30])
         generations = [generation for _, generation, _ in seen["painted"]]
         newest = generations[-1]
         shown = next(when for when, generation, _ in seen["painted"] if generation == newest)
@@ -79,7 +79,7 @@ def measure_training(page: LabPage, idle: float) -> dict[str, float]:
     )
     first, busy = [], []
     for _ in range(ROUNDS):
-        first += page.page.evaluate(CANCEL, [TRAINING[0], 0, 8, 500])
+        first += page.page.evaluate(CANCEL, [TRAINING[0], 0, 8, 500, 4])
         busy += echo(page, 8, 150)
     state = page.kernel("print(training.state)").strip()
     page.kernel("training.stop()")

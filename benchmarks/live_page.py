@@ -75,13 +75,13 @@ def write_notebook(folder: Path) -> str:
 
 # A slider's key press until the next repaint after the watched element has changed. Pauses vary, so
 # that presses do not fall into step with the screen.
-PRESS = """async ([handle, watch, attribute, count, pause]) => {
+PRESS = """async ([handle, watch, attribute, count, pause, run]) => {
   const knob = document.querySelector(handle), times = [];
   for (let i = 0; i < count; i++) {
     const target = document.querySelector(watch);
     const old = target.querySelector('img')?.src;
     knob.focus({preventScroll: true});
-    const key = Math.floor(i / 8) % 2 ? 'ArrowLeft' : 'ArrowRight';
+    const key = Math.floor(i / run) % 2 ? 'ArrowLeft' : 'ArrowRight';
     const changed = new Promise((done) => {
       const observer = new MutationObserver(async () => {
         if (old && (target.querySelector('img')?.src ?? old) === old) return; // cleared, not drawn
@@ -104,7 +104,7 @@ PRESS = """async ([handle, watch, attribute, count, pause]) => {
 }"""
 
 # `count` key presses in `seconds`; every repaint of the picture with the values it shows.
-FLOOD = """async ([root, count, seconds]) => {
+FLOOD = """async ([root, count, seconds, run]) => {
   const knob = document.querySelector(`${root} .noUi-handle`);
   const canvas = document.querySelector(`${root} .course-live canvas`);
   const painted = [];
@@ -116,7 +116,7 @@ FLOOD = """async ([root, count, seconds]) => {
   knob.focus({preventScroll: true});
   const begin = performance.now();
   for (let i = 0; i < count; i++) {
-    const key = Math.floor(i / 30) % 2 ? 'ArrowLeft' : 'ArrowRight';
+    const key = Math.floor(i / run) % 2 ? 'ArrowLeft' : 'ArrowRight';
     knob.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
     const next = begin + (i + 1) * seconds * 1000 / count;
     if (i < count - 1) await new Promise((r) => setTimeout(r, next - performance.now()));
@@ -128,7 +128,7 @@ FLOOD = """async ([root, count, seconds]) => {
 }"""
 
 # The knob of a running training until the first picture of the training with the new value.
-CANCEL = """async ([root, slider, count, pause]) => {
+CANCEL = """async ([root, slider, count, pause, run]) => {
   const knobs = document.querySelectorAll(`${root} .noUi-handle`);
   const canvas = document.querySelector(`${root} .course-live canvas`);
   const times = [];
@@ -142,7 +142,7 @@ CANCEL = """async ([root, slider, count, pause]) => {
       });
       observer.observe(canvas, {attributes: true, attributeFilter: ['data-frame']});
     });
-    const key = Math.floor(i / 4) % 2 ? 'ArrowLeft' : 'ArrowRight';
+    const key = Math.floor(i / run) % 2 ? 'ArrowLeft' : 'ArrowRight';
     const start = performance.now();
     knobs[slider].focus({preventScroll: true});
     knobs[slider].dispatchEvent(
@@ -156,10 +156,20 @@ CANCEL = """async ([root, slider, count, pause]) => {
 
 
 def press(
-    page: LabPage, handle: str, watch: str, attribute: str | None, count: int, pause: int
+    page: LabPage,
+    handle: str,
+    watch: str,
+    attribute: str | None,
+    count: int,
+    pause: int,
+    run: int = 8,
 ) -> list[float]:
-    """Milliseconds from each of `count` key presses on `handle` to the repaint of `watch`."""
-    return page.page.evaluate(PRESS, [f"{handle} .noUi-handle", watch, attribute, count, pause])
+    """Milliseconds from each of `count` key presses on `handle` to the repaint of `watch`.
+
+    `run` presses go to the right, as many to the left, and so on. Not a number: no repaint in 5 s.
+    """
+    knob = f"{handle} .noUi-handle"
+    return page.page.evaluate(PRESS, [knob, watch, attribute, count, pause, run])
 
 
 def echo(page: LabPage, count: int, pause: int) -> list[float]:

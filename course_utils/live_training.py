@@ -128,7 +128,10 @@ class TrainingPlayground(Playground):
         self._loop.call_soon_threadsafe(self._ensure_task)
 
     def stop(self) -> None:
-        """End the running training; what was learned stays on screen."""
+        """End the running training; what was learned stays on screen.
+
+        A run that has no result yet leaves the picture of the one before.
+        """
         self._finish("stopped")
 
     def reset(self) -> None:

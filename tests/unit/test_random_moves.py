@@ -57,6 +57,17 @@ class Page:
             assert time.monotonic() < end, (self.frame, self.playground.values, self.errors)
             await asyncio.sleep(0.005)
 
+    async def has_a_result(self) -> None:
+        """Wait until the training under way, if there is one, has a result for the newest values."""
+        end, playground = time.monotonic() + REST_SECONDS, self.playground
+        while playground.state == "running" and not self.has_newest_result():
+            assert time.monotonic() < end, (playground.values, self.errors)
+            await asyncio.sleep(0.001)
+
+    def has_newest_result(self) -> bool:
+        live = self.playground._live
+        return live is not None and live.generation == self.playground._generation
+
     def is_newest(self) -> bool:
         return self.frame["generation"] == self.playground._generation
 
@@ -141,6 +152,7 @@ async def play(factory: Callable[..., Playground], page_of: list[Page]) -> dict[
     await make_moves(rng, page, MOVES - WARM_UP)
     grown = {"models": len(widgets.widgets.widget._instances) - models}
     if isinstance(page.playground, TrainingPlayground):
+        await page.has_a_result()  # a run that is stopped before its first has nothing to show
         page.playground.stop()
         while page.playground._task is not None and not page.playground._task.done():
             await asyncio.sleep(0.001)
