@@ -58,7 +58,7 @@ class Page:
             await asyncio.sleep(0.005)
 
     async def has_a_result(self) -> None:
-        """Wait until the training under way, if there is one, has a result for the newest values."""
+        """Wait until the training under way, if any, has a result for the newest values."""
         end, playground = time.monotonic() + REST_SECONDS, self.playground
         while playground.state == "running" and not self.has_newest_result():
             assert time.monotonic() < end, (playground.values, self.errors)
