@@ -13,8 +13,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
-import json
-import platform
 import statistics
 import time
 from pathlib import Path
@@ -23,6 +21,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from benchmarks.report import environment, store
 from course_utils.data import Digits
 from course_utils.models import digit_cnn, digit_mlp
 from course_utils.training import fit
@@ -109,17 +108,9 @@ def main() -> int:
         )
     print(f"aim: at most {AIM}; clock / processor time: {max(row['busy'] for row in rows):.2f}")
     print("losses equal to the last bit:", all(row["same_losses"] for row in rows))
-    RESULT.parent.mkdir(exist_ok=True)
-    environment = {
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
-    }
     passed = all(row["passed"] for row in rows)
-    report = {"environment": environment, "aim": AIM, "passed": passed, "rows": rows}
-    RESULT.write_text(json.dumps(report, indent=2) + "\n")
-    return 0 if passed else 1
+    report = {"environment": environment(), "aim": AIM, "passed": passed, "rows": rows}
+    return store(RESULT, report)
 
 
 if __name__ == "__main__":

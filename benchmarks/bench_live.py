@@ -14,19 +14,24 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.live_page import CANCEL, FLOOD, ORDER, census, echo, press, write_notebook
-from tests.browser.lab import LabPage, chromium, lab_server
+from benchmarks.live_page import (
+    CANCEL,
+    CELLS,
+    FLOOD,
+    INTERACT,
+    MARK_OUTPUT,
+    ORDER,
+    OURS,
+    census,
+    echo,
+    press,
+)
+from benchmarks.report import store
+from tests.browser.lab import LabPage, chromium, lab_server, write_notebook
 
 RESULT = Path(__file__).parent / "results" / "live.json"
 ROUNDS, PRESSES = 3, 20  # 60 key presses of each kind
-OURS = (".bench-ours", ".bench-ours .course-live canvas")
 TRAINING = (".bench-training", ".bench-training .course-live canvas")
-INTERACT = (".bench-interact", ".bench-output")
-MARK_OUTPUT = """() => {
-  const slider = document.querySelector('.bench-interact');
-  slider.closest('.widget-interact').querySelector('.jupyter-widget-output, .widget-output')
-    .classList.add('bench-output');
-}"""
 
 
 def median(times: list[float]) -> float:
@@ -111,7 +116,8 @@ def measure(subshells: bool) -> dict:
         lab_server(Path(folder), subshells=subshells) as url,
         chromium() as browser,
     ):
-        page = LabPage(browser.new_page(), url, write_notebook(Path(folder)))
+        write_notebook(Path(folder, "bench.ipynb"), *CELLS.values())
+        page = LabPage(browser.new_page(), url, "bench.ipynb")
         page.run_all()
         if page.errors():
             raise RuntimeError("\n".join(page.errors()))
@@ -205,7 +211,6 @@ def main() -> int:
             print(f"  {what:<36}{measured:>12}  {wanted:<12}{'' if reached else 'MISSED'}")
             passed &= reached
         runs.append(run)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
     report = {
         "name": "live",
         "passed": passed,
@@ -214,8 +219,7 @@ def main() -> int:
         "machine": platform.machine(),
         "platform": sys.platform,
     }
-    RESULT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return 0 if passed else 1
+    return store(RESULT, report)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,6 @@ clock, since the work is done elsewhere, and starting the processes is part of i
 
 from __future__ import annotations
 
-import json
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -24,6 +22,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
+from benchmarks.report import environment, store
 from course_utils.data import Digits, ImageDataset, digits
 
 RESULT = Path(__file__).parent / "results" / "loading.json"
@@ -141,17 +140,9 @@ def main() -> int:
                 f"({low:.1f} to {high:.1f} in 8 of 10 rounds; aim: at least {aim:g}){verdict}"
             )
     print("same batches:", all(row["same_batches"] for row in rows))
-    RESULT.parent.mkdir(exist_ok=True)
-    environment = {
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
-    }
     passed = all(row["passed"] for row in rows)
-    report = {"environment": environment, "aims": AIMS, "passed": passed, "rows": rows}
-    RESULT.write_text(json.dumps(report, indent=2) + "\n")
-    return 0 if passed else 1
+    report = {"environment": environment(), "aims": AIMS, "passed": passed, "rows": rows}
+    return store(RESULT, report)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import os
 import platform
 import sys
@@ -45,6 +44,7 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR, StepLR
 from torch.utils.data import DataLoader
 
+from benchmarks.report import store
 from course_utils import mnist_files
 from course_utils.data import DataError, Digits, data_home, digits
 from course_utils.models import digit_cnn
@@ -351,9 +351,7 @@ def main(arguments: list[str] | None = None) -> int:
     passed = all(row["passed"] for row in shares)
     report = {"environment": environment, "aim": AIM, "passed": passed, "shares": shares}
     report["rows"] = [run.report() for run in runs]
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(report, indent=2) + "\n")
-    return 0 if passed else 1
+    return store(RESULT, report)
 
 
 if __name__ == "__main__":

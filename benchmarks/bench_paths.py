@@ -7,7 +7,6 @@ The two are timed in turn, so that a busy machine slows both alike.
 
 from __future__ import annotations
 
-import json
 import platform
 import statistics
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.report import store
 from course_utils.optimizers import OPTIMIZERS, Optimizer, make_optimizer
 from course_utils.paths import descend
 from course_utils.surfaces import Surface, get_surface
@@ -89,7 +89,6 @@ def main() -> int:
     worst = min(row["ratio"] for row in rows)
     passed = worst >= AIM and all(row["largest_difference"] <= 1e-10 for row in rows)
     print(f"aim: at least {AIM:.0f}x, gap at most 1e-10: {'reached' if passed else 'MISSED'}")
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
     report = {
         "name": "paths",
         "optimizers": len(OPTIMIZERS),
@@ -102,8 +101,7 @@ def main() -> int:
         "torch": torch.__version__,
         "machine": platform.machine(),
     }
-    RESULT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return 0 if passed else 1
+    return store(RESULT, report)
 
 
 if __name__ == "__main__":

@@ -21,17 +21,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-import nbformat
-
-from benchmarks.live_page import CANCEL, CELLS, FLOOD, echo, press
+from benchmarks.live_page import CANCEL, CELLS, FLOOD, INTERACT, MARK_OUTPUT, OURS, echo, press
+from benchmarks.report import store
 from course_utils import playgrounds
 from course_utils.names import look_up
-from tests.browser.lab import LabPage, chromium, lab_server
+from tests.browser.lab import LabPage, chromium, lab_server, write_notebook
 
 RESULT = Path(__file__).parent / "results" / "playgrounds.json"
 ROUNDS, PRESSES, PAUSE = 2, 10, 160
-OURS = (".bench-ours", ".bench-ours .course-live canvas")
-INTERACT = (".bench-interact", ".bench-output")
 # The pad has no slider: its input is the pen.
 WITHOUT_SLIDER = ("digit_pad",)
 
@@ -62,26 +59,12 @@ slider = control.bind(lambda *_: None).widget
 slider.add_class("bench-interact")
 _ = interact(picture, value=slider)
 """
-MARK_OUTPUT = """() => {
-  const slider = document.querySelector('.bench-interact');
-  slider.closest('.widget-interact').querySelector('.jupyter-widget-output, .widget-output')
-    .classList.add('bench-output');
-}"""
 
 
 def median(times: list[float]) -> float:
     """The median of those that came; NaN when fewer than half did."""
     came = [time for time in times if time is not None and not math.isnan(time)]
     return statistics.median(came) if 2 * len(came) >= len(times) else math.nan
-
-
-def write_notebook(folder: Path, name: str) -> str:
-    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": spec})
-    sources = [CELLS["echo"], PLAYGROUND.format(name=name), INTERACT_CELL.format(name=name)]
-    notebook.cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
-    nbformat.write(notebook, folder / f"{name}.ipynb")
-    return f"{name}.ipynb"
 
 
 def find_knob(page: LabPage) -> str:
@@ -177,17 +160,17 @@ def main(wanted: list[str]) -> int:
         chromium() as browser,
     ):
         for name in names:
-            page = LabPage(browser.new_page(), url, write_notebook(Path(folder), name))
+            cells = [CELLS["echo"], PLAYGROUND.format(name=name), INTERACT_CELL.format(name=name)]
+            write_notebook(Path(folder, f"{name}.ipynb"), *cells)
+            page = LabPage(browser.new_page(), url, f"{name}.ipynb")
             rows.append(measure(page, name))
             page.close()
             print(line(rows[-1]), flush=True)
     print("aims: faster ≥ 5, echo ≤ 2, flood ≤ 2 echoes + 150 ms, first ≤ 150 ms, busy ≤ 3")
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
     machine = {"python": platform.python_version(), "machine": platform.machine()}
     passed = not any(row["missed"] for row in rows)
     report = {"name": "playgrounds", "passed": passed, "rows": rows} | machine
-    RESULT.write_text(json.dumps(report, indent=2, allow_nan=True) + "\n")
-    return 0 if passed else 1
+    return store(RESULT, report)
 
 
 if __name__ == "__main__":

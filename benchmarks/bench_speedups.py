@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
+from benchmarks.report import store
 from course_utils.models import digit_cnn, digit_mlp
 
 RESULT = Path(__file__).parent / "results" / "speedups.json"
@@ -253,7 +254,6 @@ def main() -> int:
             f"2 processes {line['two_ms']:.2f} ms, {line['speedup']:.2f} times as fast "
             f"({low:.2f}-{high:.2f} in three runs){verdict}"
         )
-    RESULT.parent.mkdir(exist_ok=True)
     environment = {
         "torch": torch.__version__,
         "python": platform.python_version(),
@@ -264,8 +264,7 @@ def main() -> int:
     }
     passed = all(line["passed"] for line in alone + shared)
     report = {"environment": environment, "passed": passed, "rows": alone, "shared": shared}
-    RESULT.write_text(json.dumps(report, indent=2) + "\n")
-    return 0 if passed else 1
+    return store(RESULT, report)
 
 
 if __name__ == "__main__":

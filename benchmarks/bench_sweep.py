@@ -11,8 +11,6 @@ quiet machine that is the time on the clock, and on a busy one it does not count
 from __future__ import annotations
 
 import copy
-import json
-import platform
 import statistics
 import time
 from pathlib import Path
@@ -22,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.report import environment, store
 from course_utils.optimizers import make_optimizer
 from course_utils.playgrounds.batch_lr_compute import pooled_digits, small_network
 from course_utils.sweeps import sweep_lrs
@@ -107,17 +106,9 @@ def main() -> int:
             f"{row['ratio']:>7.1f}{row['wall_ratio']:>7.1f}{row['apart']:>9.0e}{verdict}"
         )
     print(f"aim: at least {AIM:g} times faster, losses equal to {EQUAL:g}")
-    RESULT.parent.mkdir(exist_ok=True)
-    environment = {
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
-    }
     passed = all(row["passed"] for row in rows)
-    report = {"environment": environment, "aim": AIM, "passed": passed, "rows": rows}
-    RESULT.write_text(json.dumps(report, indent=2) + "\n")
-    return 0 if passed else 1
+    report = {"environment": environment(), "aim": AIM, "passed": passed, "rows": rows}
+    return store(RESULT, report)
 
 
 if __name__ == "__main__":

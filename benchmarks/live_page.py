@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from tests.browser.lab import LabPage
 
@@ -62,16 +61,14 @@ def census():
 ORDER = list(CELLS)
 
 
-def write_notebook(folder: Path) -> str:
-    """Write the notebook of `CELLS` into `folder`; its name."""
-    import nbformat
-
-    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": spec})
-    notebook.cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS.values()]
-    nbformat.write(notebook, folder / "bench.ipynb")
-    return "bench.ipynb"
-
+# Where a key is pressed, and what is repainted.
+OURS = (".bench-ours", ".bench-ours .course-live canvas")
+INTERACT = (".bench-interact", ".bench-output")
+MARK_OUTPUT = """() => {
+  const slider = document.querySelector('.bench-interact');
+  slider.closest('.widget-interact').querySelector('.jupyter-widget-output, .widget-output')
+    .classList.add('bench-output');
+}"""
 
 # A slider's key press until the next repaint after the watched element has changed. Pauses vary, so
 # that presses do not fall into step with the screen.

@@ -29,8 +29,8 @@ from course_utils.playgrounds.broadcast_compute import (
     number,
     title,
 )
+from course_utils.playgrounds.moving_parts import MovingParts
 from course_utils.plotting import BLACK, BLUE, GREEN, GREY, ORANGE, RED
-from course_utils.quick_text import QuickText
 
 # Everything lies on one axes whose unit is the inch.
 CELL = (0.415, 0.27)
@@ -73,7 +73,7 @@ def tinted(color: str, values: np.ndarray, faint: np.ndarray) -> np.ndarray:
     return 1 - strength * (1 - np.array(to_rgb(color)))
 
 
-class BroadcastExplorer(Playground):
+class BroadcastExplorer(MovingParts, Playground):
     """Two shapes, aligned, stretched and combined; see `broadcast_explorer`."""
 
     width, height = 9.0, 3.6
@@ -169,17 +169,6 @@ class BroadcastExplorer(Playground):
         self.entry_words = self._text(SLOTS[0], 0.36, fontsize=10.5, va="center")
         self.more_words = self._text(SLOTS[0], 0.12, fontsize=10.5, va="center")
         return self._moving
-
-    def _add(self, collection: Any) -> Any:
-        self.ax.add_collection(collection, autolim=False)
-        self._moving.append(collection)
-        return collection
-
-    def _text(self, x: float, y: float, **style: Any) -> QuickText:
-        text = QuickText(self.ax, self.ax.transData, zorder=5, **style)
-        text.set_position((x, y))
-        self._moving.append(text)
-        return text
 
     def update(self, result: Broadcast) -> None:
         self.title.set_text(title(result))

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
-from matplotlib.patches import Rectangle
 
 from course_utils.controls import Choice, Control, Notches, Slider, row
 from course_utils.live import Playground
@@ -30,6 +29,7 @@ from course_utils.playgrounds.kernel_compute import (
     two,
     weight_words,
 )
+from course_utils.playgrounds.moving_parts import MovingParts
 from course_utils.plotting import BLUE, GREY, RED
 from course_utils.quick_text import QuickText
 
@@ -57,7 +57,7 @@ class Weight(Notches):
         return widgets.SelectionSlider(options=labels, value=self.default, **self._common())
 
 
-class KernelEditor(Playground):
+class KernelEditor(MovingParts, Playground):
     """Nine sliders for a kernel, and the feature map it makes; see `kernel_editor`."""
 
     width, height = 9.0, 3.5
@@ -219,17 +219,6 @@ class KernelEditor(Playground):
         panel.set(xlim=limits[0], ylim=limits[1])
         self._moving.append(image)
         return image
-
-    def _patch(self, panel: Any, **style: Any) -> Any:
-        patch = panel.add_patch(Rectangle((0, 0), 1, 1, **style))
-        self._moving.append(patch)
-        return patch
-
-    def _text(self, x: float, y: float, **style: Any) -> QuickText:
-        text = QuickText(self.ax, self.ax.transData, zorder=5, **style)
-        text.set_position((x, y))
-        self._moving.append(text)
-        return text
 
     def _tables(self, ax: Any) -> None:
         """The window, the kernel and their products: nine cells each, and the sum."""

@@ -21,9 +21,9 @@ from course_utils.convolution import Field, output_size
 from course_utils.convolution import receptive_field as fields_of
 from course_utils.live import Playground
 from course_utils.playgrounds.kernel_compute import SIDE, digit_image
+from course_utils.playgrounds.moving_parts import MovingParts
 from course_utils.playgrounds.seeded import one_thread
 from course_utils.plotting import BLUE, GREY
-from course_utils.quick_text import QuickText
 
 DIGIT = 5
 MOST_LAYERS = 6
@@ -182,7 +182,7 @@ def times(*sides: int) -> str:
     return f"{sides[0]} × {sides[-1]}"
 
 
-class ReceptiveField(Playground):
+class ReceptiveField(MovingParts, Playground):
     """Layers on a digit and what one unit on top of them sees; see `receptive_field`."""
 
     width, height = 9.0, 3.5
@@ -287,17 +287,6 @@ class ReceptiveField(Playground):
         low, high = -0.5 - MARGIN, SIDE - 0.5 + MARGIN
         panel.set(xlim=(low, high), ylim=(high, low))
         return image
-
-    def _patch(self, panel: Any, **style: Any) -> Any:
-        patch = panel.add_patch(Rectangle((0, 0), 1, 1, **style))
-        self._moving.append(patch)
-        return patch
-
-    def _text(self, x: float, y: float, **style: Any) -> QuickText:
-        text = QuickText(self.ax, self.ax.transData, zorder=5, **style)
-        text.set_position((x, y))
-        self._moving.append(text)
-        return text
 
     def update(self, result: View) -> None:
         largest = result.gradient.max()

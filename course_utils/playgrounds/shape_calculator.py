@@ -12,8 +12,8 @@ from matplotlib.collections import LineCollection, PolyCollection
 from course_utils.controls import Choice, Control, Notches, Slider, row
 from course_utils.convolution import output_size
 from course_utils.live import Playground
+from course_utils.playgrounds.moving_parts import MovingParts
 from course_utils.plotting import BLACK, GREY, ORANGE
-from course_utils.quick_text import QuickText
 
 MOST_BLOCKS = 3
 CHANNELS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -172,7 +172,7 @@ def sizes_words(chain: Chain) -> str:
     return " → ".join(str(layer.size or "✗") for layer in chain.layers)
 
 
-class ShapeCalculator(Playground):
+class ShapeCalculator(MovingParts, Playground):
     """Shapes and parameters of a stack of layers; see `shape_calculator`."""
 
     width, height = 9.0, 3.5
@@ -240,17 +240,6 @@ class ShapeCalculator(Playground):
         self.problems = [self._text(TABS[1], y, color=RED_INK, **small) for y in rows]
         self.notes = [self._text(TABS[3], y, color=ORANGE_INK, **small) for y in rows]
         return self._moving
-
-    def _add(self, collection: Any) -> Any:
-        self.ax.add_collection(collection, autolim=False)
-        self._moving.append(collection)
-        return collection
-
-    def _text(self, x: float, y: float, **style: Any) -> QuickText:
-        text = QuickText(self.ax, self.ax.transData, zorder=5, **style)
-        text.set_position((x, y))
-        self._moving.append(text)
-        return text
 
     def update(self, result: Chain) -> None:
         last = result.last

@@ -7,10 +7,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import nbformat
 import pytest
 
-from tests.browser.lab import LabPage, chromium, lab_server
+from tests.browser.lab import LabPage, chromium, lab_server, write_notebook
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
@@ -57,11 +56,8 @@ def scratch(browser, lab) -> Iterator[Callable[..., LabPage]]:
 
     def write(*sources: str) -> LabPage:
         if sources not in opened:
-            spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-            notebook = nbformat.v4.new_notebook(metadata={"kernelspec": spec})
-            notebook.cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
             name = f"scratch{len(list(folder.glob('scratch*')))}.ipynb"
-            nbformat.write(notebook, folder / name)
+            write_notebook(folder / name, *sources)
             opened[sources] = LabPage(browser.new_page(), url, name)
             opened[sources].run_all()
         opened[sources].page.bring_to_front()

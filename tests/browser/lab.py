@@ -119,6 +119,16 @@ def wait_for_server(url: str, process: subprocess.Popen, log: Path, seconds: flo
     raise RuntimeError(f"The server did not answer within {seconds} s:\n{log.read_text()}")
 
 
+def write_notebook(path: Path, *sources: str) -> None:
+    """A notebook at `path` with these code cells."""
+    import nbformat
+
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": spec})
+    notebook.cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
+    nbformat.write(notebook, path)
+
+
 class LabPage:
     """One notebook open in JupyterLab: run cells, read their outputs, find their playgrounds."""
 

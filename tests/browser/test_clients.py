@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.browser.lab import LabPage, free_port, lab_server, running
+from tests.browser.lab import LabPage, free_port, lab_server, running, write_notebook
 from tests.browser.playground import Live
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -22,8 +22,7 @@ def notebook7(browser, tmp_path_factory):
     """Chapter 02 run to its end, and the console errors of an empty notebook: Notebook 7's own."""
     folder = tmp_path_factory.mktemp("notebook7")
     shutil.copy(NOTEBOOKS / "02_autograd.ipynb", folder)
-    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(nbformat.v4.new_notebook(metadata={"kernelspec": spec}), folder / "empty.ipynb")
+    write_notebook(folder / "empty.ipynb")
     with lab_server(folder, app="notebook") as url:
         empty = LabPage(browser.new_page(), url, "empty.ipynb")
         own_errors = empty.console_errors

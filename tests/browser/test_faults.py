@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import nbformat
 import pytest
 
-from tests.browser.lab import LabPage
+from tests.browser.lab import LabPage, write_notebook
 from tests.browser.playground import SETTLE_MS, Live
 from tests.browser.test_engine import WAVE
 
@@ -74,10 +73,7 @@ def opened(browser, lab) -> Iterator[Callable[..., LabPage]]:
 
     def open_page(name: str, source: str = "", page: Any = None) -> LabPage:
         if source:
-            spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-            notebook = nbformat.v4.new_notebook(metadata={"kernelspec": spec})
-            notebook.cells = [nbformat.v4.new_code_cell(source.strip())]
-            nbformat.write(notebook, folder / name)
+            write_notebook(folder / name, source)
         pages.append(LabPage(page or browser.new_page(), url, name))
         if source:
             pages[-1].run_all()

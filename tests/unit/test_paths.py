@@ -154,7 +154,7 @@ def test_bad_noise(noise):
 
 
 def test_five_optimizers_are_quick_enough_for_a_slider():
-    """About 1 ms here when the machine is idle; the bound only catches a slow rewrite."""
+    """About 1 ms on an idle machine; the wide bound only catches a slow rewrite."""
     rules = [make_optimizer(name, lr=1e-3) for name in list(OPTIMIZERS)[:5]]
     surface = get_surface("Rosenbrock")
     seconds = []
@@ -163,7 +163,7 @@ def test_five_optimizers_are_quick_enough_for_a_slider():
         for rule in rules:
             descend(surface, rule, surface.start, STEPS)
         seconds.append(time.perf_counter() - begin)
-    assert min(seconds) < 0.010
+    assert min(seconds) < 0.050
 
 
 def test_a_surface_of_ones_own():

@@ -25,11 +25,7 @@ from course_utils.playgrounds.batch_lr_compute import (
     train_run,
     verdict,
 )
-
-
-@pytest.fixture(autouse=True)
-def embedded(monkeypatch):
-    monkeypatch.delenv("COURSE_DATASET", raising=False)
+from tests.unit.playground_setup import embedded, shows  # noqa: F401
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +35,6 @@ def playground():
 
 def whole(**values):
     return list(train_run(**values))[-1]
-
-
-def shows(playground, result):
-    with playground.picture.lock:
-        playground.update(result)
-    assert len(playground.picture.frame(moving=True).data) > 50
 
 
 def test_the_default_state(playground):
@@ -200,8 +190,9 @@ def test_the_picture_shows_the_numbers_and_the_changes(playground):
 def test_the_run_before_stays_as_a_grey_line(monkeypatch):
     playground = train_live()
     small, large = whole(lr=0.05), whole(lr=0.2)
+    monkeypatch.setattr(before, "LOOKED", 1e6)
     shows(playground, small)
-    shows(playground, large)  # at once: nobody has looked at the small one
+    shows(playground, large)  # nobody has looked at the small one
     assert not len(playground._before.get_xdata())
     monkeypatch.setattr(before, "LOOKED", 0.0)
     shows(playground, small)

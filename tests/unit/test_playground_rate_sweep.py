@@ -24,11 +24,7 @@ from course_utils.playgrounds.rate_sweep import (
     sweep_run,
     three,
 )
-
-
-@pytest.fixture(autouse=True)
-def embedded(monkeypatch):
-    monkeypatch.delenv("COURSE_DATASET", raising=False)
+from tests.unit.playground_setup import embedded, shows  # noqa: F401
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +34,6 @@ def playground():
 
 def whole(**values):
     return list(sweep_run(**values))[-1]
-
-
-def shows(playground, result):
-    with playground.picture.lock:
-        playground.update(result)
-    assert len(playground.picture.frame(moving=True).data) > 50
 
 
 def test_the_default_state(playground):

@@ -22,6 +22,7 @@ import pytest
 from nbclient import NotebookClient
 
 from course_utils.commands import lab
+from tests.browser.lab import wait_for_server
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted([*(ROOT / "course_utils").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")])
@@ -127,13 +128,7 @@ def server(tmp_path_factory) -> Iterator[tuple[dict, psutil.Process]]:
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
         about = json.loads(files[0].read_text())
-        while True:
-            try:
-                urllib.request.urlopen(f"{about['url']}api?token={about['token']}", timeout=10)
-                break
-            except urllib.error.URLError:
-                assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-                time.sleep(0.1)
+        wait_for_server(f"{about['url']}api?token={about['token']}", process, log)
         yield about, psutil.Process(process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
