@@ -59,8 +59,10 @@ function render({ model, el }) {
     canvas.classList.toggle("course-live-stale", Boolean(message.error));
   }
 
-  // A picture as raw pixels, kept so that later frames can be sent as "what differs from it".
-  let background = null; // { id, clean: Uint32Array, image: ImageData, dirty: [start, end, …] }
+  // Pictures as raw pixels, kept so that later frames can be sent as "what differs from it":
+  // number → { clean: Uint32Array, image: ImageData, pixels, dirty: [start, end, …] }, newest last.
+  const KEPT = 4; // as in picture.py
+  const backgrounds = new Map();
 
   const decode = (buffer, format) =>
     createImageBitmap(new Blob([bytesOf(buffer)], { type: `image/${format}` }));
@@ -72,7 +74,9 @@ function render({ model, el }) {
     bitmap.close();
     const image = scratch.getImageData(0, 0, scratch.canvas.width, scratch.canvas.height);
     const pixels = new Uint32Array(image.data.buffer);
-    background = { id: message.background, clean: pixels.slice(), image, pixels, dirty: [] };
+    backgrounds.delete(message.background); // a second view was told too
+    backgrounds.set(message.background, { clean: pixels.slice(), image, pixels, dirty: [] });
+    if (backgrounds.size > KEPT) backgrounds.delete(backgrounds.keys().next().value);
   }
 
   function resize(width, height) {
@@ -84,7 +88,7 @@ function render({ model, el }) {
 
   // Runs of pixels that differ from the background: starts (uint32), lengths (uint16), RGB bytes.
   function patch(message, buffer) {
-    const { clean, image, pixels, dirty } = background;
+    const { clean, image, pixels, dirty } = backgrounds.get(message.background);
     for (let i = 0; i < dirty.length; i += 2) {
       pixels.set(clean.subarray(dirty[i], dirty[i + 1]), dirty[i]);
     }
@@ -107,7 +111,7 @@ function render({ model, el }) {
 
   async function paint(message, buffer) {
     if (message.format === "patch") {
-      if (background?.id !== message.background || message.frame < shown) return;
+      if (!backgrounds.has(message.background) || message.frame < shown) return;
       patch(message, buffer);
     } else {
       const bitmap = await decode(buffer, message.format);

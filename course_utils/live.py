@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from .canvas import LiveCanvas
@@ -167,9 +167,9 @@ class Playground:
         else:
             self._stale = True
 
-    def invalidate(self) -> None:
-        """Say from `update` that the background has changed too."""
-        self.picture.invalidate()
+    def invalidate(self, key: Hashable = None) -> None:
+        """Say from `update` that the background has changed too; see `Picture.invalidate`."""
+        self.picture.invalidate(key)
 
     def __repr__(self) -> str:
         if self._closed:
@@ -258,7 +258,7 @@ class Playground:
         elif kind == "ready":
             self._scale = min(max(float(message.get("dpr") or 1.0), 1.0), 2.0)
             self._in_flight.clear()
-            self.picture.known_background = 0  # a new view knows nothing yet
+            self.picture.known = []  # a new view knows nothing yet
             self._viewed = True
             RENDERER.request(self, rest=True)
         elif kind in ("pointer", "key"):
@@ -315,11 +315,10 @@ class Playground:
             self._canvas.send({"type": "error", "error": self._error, "generation": generation})
             return
         if not moving:
-            number, data = self.picture.background()
-            if number != self.picture.known_background:
-                note = {"type": "background", "background": number, "format": "png"}
-                self._canvas.send(note, buffers=[data])
-                self.picture.known_background = number
+            news = self.picture.news()
+            if news is not None:
+                note = {"type": "background", "background": news[0], "format": "png"}
+                self._canvas.send(note, buffers=[news[1]])
         frame = self.picture.frame(moving=moving, scale=1.0 if moving else self._scale)
         with self._state:
             self._frames += 1
@@ -330,7 +329,7 @@ class Playground:
             "frame": number,
             "format": frame.format,
             "runs": frame.runs,
-            "background": self.picture.known_background,
+            "background": frame.background,
             "generation": generation,
             "values": json.dumps(self._shown_values, default=str),
             "summary": self.summary(self._result),

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from .plotting import DPI, STYLE, figure
@@ -22,14 +23,16 @@ if TYPE_CHECKING:
 
 JPEG_QUALITY = 90
 PATCH_AT_MOST = 0.12  # share of changed pixels above which a JPEG is smaller
+KEPT = 4  # backgrounds, here and in the browser (canvas.js)
 
 
 class Frame(NamedTuple):
-    """What is sent: `format` is "png", "jpeg" or "patch" (then with its number of runs)."""
+    """What is sent: `format` is "png", "jpeg" or "patch" (of so many runs, on this background)."""
 
     format: str
     data: bytes
     runs: int = 0
+    background: int = 0
 
 
 class Shown(NamedTuple):
@@ -55,18 +58,24 @@ class Picture:
         self.lock = threading.RLock()
         self.size = (round(width * DPI), round(height * DPI))
         self._draw = draw
-        self._backgrounds: dict[float, tuple] = {}
+        self._backgrounds: OrderedDict[tuple[float, Hashable], tuple] = OrderedDict()
+        self._key: Hashable = None
         self._drawn = 0
-        self.known_background = 0  # number of the background that the browser has
+        self.known: list[int] = []  # numbers of the backgrounds that the browser has
         self.figure = figure(width, height)
         with mpl.rc_context(STYLE):
             self._artists = sorted(draw(self.figure), key=lambda artist: artist.get_zorder())
         for artist in self._artists:
             artist.set_animated(True)
 
-    def invalidate(self) -> None:
-        """Say that something else than the moving artists has changed."""
-        self._backgrounds.clear()
+    def invalidate(self, key: Hashable = None) -> None:
+        """Say that something else than the moving artists has changed.
+
+        A `key` names all of it, "axis up to 100": what was drawn for the same key is used again.
+        """
+        if key is None:
+            self._backgrounds.clear()
+        self._key = key
 
     def frame(self, *, moving: bool, scale: float = 1.0) -> Frame:
         """The current picture, `scale` times the base resolution; as a patch if it moves."""
@@ -74,10 +83,10 @@ class Picture:
             shown = self._render(scale)
             if not moving:
                 return Frame("png", encode(shown.pixels, "png"))
-            if self.known_background == shown.number:
+            if shown.number in self.known:
                 patch = changed_pixels(shown.pixels, shown.background)
                 if patch is not None:
-                    return patch
+                    return patch._replace(background=shown.number)
             return Frame("jpeg", encode(shown.pixels, "jpeg"))
 
     def background(self) -> tuple[int, bytes]:
@@ -86,20 +95,32 @@ class Picture:
             shown = self._render(1.0)
             return shown.number, encode(shown.background, "png")
 
+    def news(self) -> tuple[int, bytes] | None:
+        """The `background`, noted as known; None if the browser has it."""
+        with self.lock:
+            if self._render(1.0).number in self.known:
+                return None
+            number, data = self.background()
+            self.known = [*self.known, number][-KEPT:]
+            return number, data
+
     def _render(self, scale: float) -> Shown:
         import numpy as np
 
         canvas = self.figure.canvas
         if self.figure.dpi != DPI * scale:
             self.figure.set_dpi(DPI * scale)
-        cached = self._backgrounds.get(scale)
+        cached = self._backgrounds.get((scale, self._key))
         if cached is None:
             canvas.draw()
             pixels = np.array(canvas.buffer_rgba())
             self._drawn += 1
             cached = (canvas.copy_from_bbox(self.figure.bbox), pixels, self._drawn)
-            self._backgrounds[scale] = cached
+            self._backgrounds[scale, self._key] = cached
+            if len(self._backgrounds) > KEPT:
+                self._backgrounds.popitem(last=False)
         else:
+            self._backgrounds.move_to_end((scale, self._key))
             canvas.restore_region(cached[0])
         for artist in self._artists:
             if artist.axes is not None:

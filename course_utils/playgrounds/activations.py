@@ -241,7 +241,7 @@ class ActivationExplorer(Playground):
             self.limits = limits
             self.left.set_ylim(kind.low, kind.high)
             self.right.set_ylim(-0.2 * top, 1.1 * top)
-            self.invalidate()
+            self.invalidate(limits)
         self.curves[0].set_data(*with_gap(result.name == "step", result.curve))
         self.curves[1].set_data(*with_gap(result.name.endswith(("step", "ReLU")), result.slopes))
         for (point, guide), value in zip(self.points, (result.y, result.slope), strict=True):

@@ -177,7 +177,7 @@ class LiveRun(TrainingPlayground):
             for ax in (self._left, self._right):
                 ax.set_xlim(0, BUDGETS[result.budget])
                 ax.set_xlabel({"epochs": "epochs: times through the images"}.get(unit, unit))
-            self.invalidate()
+            self.invalidate(result.budget)
         self._raw.set_data(result.at, np.minimum(result.loss, 2 * TOP))
         self._smooth.set_data(result.at, result.smooth)
         self._train_line.set_data(result.look_at, result.train_loss)

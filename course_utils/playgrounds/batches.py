@@ -288,7 +288,7 @@ class BatchExplorer(Playground):
             self.top = top
             last, step = TOPS[top]
             self.right.set(ylim=(0, top), yticks=range(0, last + 1, step))
-            self.invalidate()
+            self.invalidate(top)
         self.bars.set_segments([[(k, 0), (k, share)] for k, share in enumerate(result.shares)])
         self.whole.set_segments(
             [[(k - 0.38, s), (k + 0.38, s)] for k, s in enumerate(result.whole)]

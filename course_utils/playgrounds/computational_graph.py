@@ -193,7 +193,7 @@ class GraphExplorer(Playground):
             self.shown = name
             for other, picture in self.pictures.items():
                 picture.set_visible(other == name)
-            self.invalidate()
+            self.invalidate(name)
         self.pictures[name].show(result)
         self.title.set_text(title_text(result))
 

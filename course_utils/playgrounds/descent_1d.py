@@ -223,7 +223,7 @@ class DescentExplorer(Playground):
             self.minima.set_data(valley.minima, [valley.value(x) for x in valley.minima])
             for level, place in zip(self.levels, valley.minima * 2, strict=False):
                 level.set_ydata([place, place])
-            self.invalidate()
+            self.invalidate((result.function, span))
         # Far outside the picture a line is not drawn any better, only slower.
         path = np.clip(result.path[np.isfinite(result.path)], -40, 40)
         heights = valley.value(path)

@@ -146,7 +146,7 @@ class EmaExplorer(Playground):
         if top != self.top:  # in a few coarse steps: a new axis is a new background
             self.top = top
             self.right.set_ylim(0, top)
-            self.invalidate()
+            self.invalidate(top)
         ago = np.arange(DAYS_SHOWN)
         self.stems.set_segments([[(day, 0), (day, percent[day])] for day in ago])
         shown = window <= DAYS_SHOWN

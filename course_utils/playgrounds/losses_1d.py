@@ -307,7 +307,7 @@ class LossExplorer(Playground):
         }[view]
         for i, text in enumerate(self.notes):
             text.set_text(notes[i] if i < len(notes) else "")
-        self.invalidate()
+        self.invalidate(view)
 
     def summary(self, result: Losses) -> str:
         shown = rounded(result.prediction, 1)

@@ -109,7 +109,8 @@ def sweep_run(
     every, key, losses = max(1, min(8, 256 // batch_size)), object(), []
     for loss, weights in sweep_steps(model, batches, RATES, name, **options):
         losses.append(loss)
-        if len(losses) % every and len(losses) < num_updates:
+        # The first look comes at once: the learner waits for it.
+        if len(losses) % every and 1 < len(losses) < num_updates:
             continue
         with torch.inference_mode():
             logits = forward(weights)  # (R, N, 10)
@@ -210,7 +211,7 @@ class LrSweep(TrainingPlayground):
         if result.total != self._shown_total:
             self._shown_total = result.total
             self._right.set_xlim(0, result.total)
-            self.invalidate()
+            self.invalidate(result.total)
         self._before.set_data(*(([], []) if ghost is None else (RATES, clipped(ghost.val))))
         self._train_line.set_data(RATES, clipped(result.train))
         self._val.set_data(RATES, clipped(result.val))

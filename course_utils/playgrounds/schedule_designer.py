@@ -152,7 +152,7 @@ class ScheduleDesigner(TrainingPlayground):
         if top != self._top:  # in a few coarse steps: a new axis is a new background
             self._top = top
             self._left.set_ylim(0, top)
-            self.invalidate()
+            self.invalidate(top)
 
         val = shown_loss(run.val_loss)
         for line, one in zip(self._each, val.T, strict=True):

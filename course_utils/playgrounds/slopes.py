@@ -213,7 +213,7 @@ class SlopeExplorer(Playground):
             grid = np.linspace(-SIDE, SIDE, 345)  # with 0, where |x| has its kink
             self.curve.set_data(grid, CURVES[result.function].value(grid, np))
             self.left.set_ylim(*CURVES[result.function].ylim)
-            self.invalidate()
+            self.invalidate(result.function)
         ends = np.array([-SIDE, SIDE])
         f = CURVES[result.function].value
         self.tangent.set_data(ends, value + result.tangent * (ends - x))

@@ -124,7 +124,7 @@ def test_divergence_is_drawn_and_said():
 
 def test_the_axis_of_steps_grows_in_a_few_leaps():
     playground = descent_explorer()
-    playground.picture.known_background = playground.picture.background()[0]
+    playground.picture.news()
     for lr in (0.05, 0.2, 0.9):
         playground.set(lr=lr)
         repr(playground)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from course_utils.controls import Checks, Choice, Slider, Toggle
 from course_utils.live import Playground
-from course_utils.picture import Picture, changed_pixels, encode
+from course_utils.picture import KEPT, Picture, changed_pixels, encode
 from course_utils.renderer import REST_AFTER
 
 
@@ -330,4 +330,32 @@ def test_picture_background_number_changes_when_invalidated():
     assert picture.background()[0] == number
     picture.invalidate()
     assert picture.background()[0] > number
+    picture.close()
+
+
+def test_picture_takes_a_background_again_for_the_same_key():
+    lines = []
+
+    def draw(fig):
+        ax = fig.subplots()
+        lines.append(ax)
+        return ax.plot([0, 1])
+
+    def frame(key):
+        lines[0].set_ylim(0, key)
+        picture.invalidate(key)
+        known = picture.news() is None
+        return known, picture.background()[0], picture.frame(moving=False).data
+
+    picture = Picture(draw, 3.0, 2.0)
+    first = [frame(key) for key in range(1, KEPT + 1)]
+    assert not any(known for known, _, _ in first)
+    for key, (_, number, data) in enumerate(first, start=1):
+        assert frame(key) == (True, number, data)
+        assert picture.frame(moving=True).background == number
+    assert frame(KEPT + 1)[:2] == (False, KEPT + 1)
+    known, number, data = frame(1)  # the oldest had to go, and is drawn as it was
+    assert not known and number == KEPT + 2 and data == first[0][2]
+    picture.invalidate()
+    assert not frame(KEPT + 1)[0]  # without a key nothing is kept
     picture.close()

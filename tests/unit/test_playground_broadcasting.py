@@ -171,7 +171,7 @@ def test_a_click_on_any_table_frames_that_entry():
 
 def test_moving_the_entry_sends_patches():
     playground = broadcast_explorer()
-    playground.picture.known_background = playground.picture.background()[0]
+    playground.picture.news()
     for entry in (0, 3, 11):
         playground.set(entry=entry)
         repr(playground)

@@ -124,7 +124,7 @@ def test_the_thickest_edge_carries_the_largest_gradient():
 
 def test_moving_frames_are_patches_while_the_expression_stays():
     playground = graph_explorer()
-    playground.picture.known_background = playground.picture.background()[0]
+    playground.picture.news()
     playground.set(a=3.0)
     repr(playground)
     assert playground.picture.frame(moving=True).format == "patch"

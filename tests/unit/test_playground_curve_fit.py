@@ -40,7 +40,7 @@ def whole(**values):
 def shows(playground, result):
     with playground.picture.lock:
         playground.update(result)
-    playground.picture.known_background = playground.picture.background()[0]
+    playground.picture.news()
     assert playground.picture.frame(moving=True).format == "patch"
     words = playground.summary(result)
     assert words.endswith(".") and not re.search(r"\b(nan|inf)\b", words)

@@ -85,7 +85,7 @@ def test_window_is_marked():
 
 def test_moving_frames_are_patches_unless_the_axis_changes():
     playground = ema_explorer(beta=0.9)
-    playground.picture.known_background = playground.picture.background()[0]
+    playground.picture.news()
     for beta in (0.88, 0.91, 0.93):
         playground.set(beta=beta)
         repr(playground)

@@ -181,7 +181,7 @@ def test_numbers_in_words():
 
 def test_moving_frames_are_patches():
     playground = init_explorer()
-    playground.picture.known_background = playground.picture.background()[0]
+    playground.picture.news()
     for gain in (0.9, 1.2, 5.0):
         playground.set(gain=gain)
         repr(playground)

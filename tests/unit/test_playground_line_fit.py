@@ -162,7 +162,7 @@ def test_pointer_and_arrow_keys_move_the_outlier():
 
 def test_moving_frames_are_patches():
     playground = line_fit()
-    playground.picture.known_background = playground.picture.background()[0]
+    playground.picture.news()
     for y in (0.0, 5.0, 12.0):
         playground.set(y=y)
         repr(playground)

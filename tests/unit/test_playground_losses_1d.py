@@ -158,7 +158,7 @@ def test_what_lies_beyond_the_picture_is_said():
 
 def test_moving_frames_are_patches_unless_the_view_changes():
     playground = loss_explorer()
-    playground.picture.known_background = playground.picture.background()[0]
+    playground.picture.news()
     for prediction in (0.0, 1.3, 2.0):
         playground.set(prediction=prediction, beta=2.0)
         repr(playground)

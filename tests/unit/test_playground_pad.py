@@ -287,7 +287,7 @@ def test_a_line_is_sent_as_changed_pixels(pad):
     pad.clear()
     pad.stroke(SEVEN)
     assert "reads 7" in repr(pad)
-    pad.picture.known_background = pad.picture.background()[0]
+    pad.picture.news()
     assert pad.picture.frame(moving=True).format == "patch"
 
 

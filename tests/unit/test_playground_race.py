@@ -491,7 +491,7 @@ def test_names_of_own_rules_are_checked(own, message):
 
 def test_moving_frames_are_small_patches():
     playground = race(optimizers=ALL)
-    playground.picture.known_background = playground.picture.background()[0]
+    playground.picture.news()
     for lr, batch_size in ((0.01, 16), (0.1, 64), (0.1, "full"), (1.0, "full"), (10.0, "full")):
         playground.set(lr=lr, batch_size=batch_size)
         repr(playground)

@@ -48,7 +48,7 @@ def whole(schedule="cosine", max_lr=0.2, **settings):
 def shows(playground, design, run):
     with playground.picture.lock:
         playground.update((design, run))
-    playground.picture.known_background = playground.picture.background()[0]
+    playground.picture.news()
     assert playground.picture.frame(moving=True).format == "patch"
     words = playground.summary((design, run))
     assert words.endswith(".") and not re.search(r"\b(nan|inf)\b", words)

@@ -167,7 +167,7 @@ def test_more_workers_than_useful_is_said():
 
 def test_moving_frames_are_patches():
     playground = speedup_explorer()
-    playground.picture.known_background = playground.picture.background()[0]
+    playground.picture.news()
     for workers in (4, 16, 32):
         playground.set(workers=workers, bandwidth=20.0 * workers)
         repr(playground)

@@ -248,7 +248,7 @@ def shows(playground, progress):
     with playground.picture.lock:
         playground.update(progress)
     frame = playground.picture.frame(moving=True)
-    playground.picture.known_background = playground.picture.background()[0]
+    playground.picture.news()
     assert playground.picture.frame(moving=True).format == "patch"
     return frame
 

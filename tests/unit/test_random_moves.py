@@ -173,6 +173,9 @@ def test_500_random_moves(name, caplog):
         assert page.errors == []
         assert [record.getMessage() for record in caplog.records] == []
         assert page.generations == sorted(page.generations), "an older picture came after a newer"
+        shown = playground.picture.frame(moving=False).data
+        playground.invalidate()
+        assert playground.picture.frame(moving=False).data == shown, "an old background"
         assert json.loads(page.frame["values"]) == json.loads(json.dumps(playground.values))
         assert page.frame["summary"] == playground.summary(playground.result)
         assert grown["megabytes"] < ALLOWED_MB and grown["models"] <= 0

@@ -139,7 +139,7 @@ def test_an_error_of_0_is_drawn_at_the_floor():
 
 def test_moving_x_and_h_sends_patches_and_another_function_a_new_background():
     playground = slope_explorer()
-    playground.picture.known_background = playground.picture.background()[0]
+    playground.picture.news()
     for x, h in itertools.product((0.95, 1.05), (1e-3, 1e-9)):
         playground.set(x=x, h=h)
         repr(playground)
