@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.browser.lab import LabPage
 from tests.browser.playground import Live
@@ -126,3 +131,49 @@ def test_the_picture_is_sharp_at_rest_on_a_hidpi_screen(browser, lab, scratch):
         page.page.wait_for_function(SHARP, arg=picture, timeout=20_000)
     finally:
         context.close()
+
+
+AXES = """
+from course_utils.controls import Slider
+from course_utils.live import Playground
+class Axes(Playground):
+    width, height = 6.0, 2.4
+    def controls(self):
+        return [Slider("top", 1, low=1, high=3)]
+    def compute(self, top):
+        return top
+    def draw(self, fig):
+        self.axes = fig.subplots()
+        return self.axes.plot([0, 1, 2], [0, 0.8, 0.2])
+    def update(self, top):
+        self.axes.set_ylim(0, top)
+        self.invalidate(top)
+    def summary(self, top):
+        return f"Up to {top}."
+Axes()
+"""
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def test_an_axis_seen_before_is_painted_as_a_patch_on_its_own_background(scratch):
+    live = Live(scratch(AXES), 0).reset()
+    (knob,) = live.knobs()
+    for key in ("ArrowRight", "ArrowRight"):
+        live.press(knob, key)
+        live.settle(at_rest=True)  # then the page gets the background
+    live.ask("setattr(p, 'rest_after', 60)")
+    for key, summary in (("ArrowLeft", "Up to 2."), ("Home", "Up to 1."), ("End", "Up to 3.")):
+        live.press(knob, key)
+        live.page.wait_for_function(
+            "([canvas, words]) => canvas.dataset.format === 'patch' "
+            "&& canvas.getAttribute('aria-label') === words",
+            arg=[live.canvas.element_handle(), summary],
+        )
+        shown = live.canvas.evaluate("(canvas) => canvas.toDataURL('image/png').split(',')[1]")
+        wanted = live.ask(
+            "__import__('base64').b64encode(p.picture.frame(moving=False).data).decode()"
+        )
+        assert np.array_equal(pixels(base64.b64decode(shown)), pixels(base64.b64decode(wanted)))
