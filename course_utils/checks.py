@@ -202,7 +202,7 @@ def exercises_of(chapter: str) -> tuple[Exercise, ...]:
     Raises:
         ValueError: the chapter has no exercises.
     """
-    if chapter not in chapters():
+    if not isinstance(chapter, str) or chapter not in chapters():
         raise unknown_name("chapter", chapter, chapters())
     # Found by name: this engine knows nothing of any chapter, chapters import the engine.
     return importlib.import_module(f"course_utils.exercises.ch{chapter}").EXERCISES

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from course_utils.reals import is_whole, real_array
+
 Pair = int | tuple[int, int]
 
 
@@ -176,12 +178,12 @@ def receptive_field(layers: Sequence[Sequence[int]]) -> list[Field]:
     >>> receptive_field([(3, 1), (2, 2), (3, 1)])
     [Field(size=3, jump=1, start=0), Field(size=4, jump=2, start=0), Field(size=8, jump=2, start=0)]
     """
-    if not isinstance(layers, Iterable):
+    if not isinstance(layers, Iterable) or getattr(layers, "ndim", 1) == 0:
         raise ValueError(f"layers must be a list of (kernel_size, stride), got {layers!r}")
     size, jump, start = 1, 1, 0
     fields = []
     for number, layer in enumerate(layers, start=1):
-        values = tuple(layer) if isinstance(layer, Iterable) else (layer,)
+        values = tuple(layer) if isinstance(layer, Iterable) and np.ndim(layer) != 0 else (layer,)
         if not 2 <= len(values) <= 4:
             raise ValueError(
                 f"layer {number} is {layer!r}; allowed are 2 to 4 numbers: kernel_size, stride, "
@@ -189,7 +191,10 @@ def receptive_field(layers: Sequence[Sequence[int]]) -> list[Field]:
             )
         kernel_size, stride = values[:2]
         dilation, padding = (*values[2:], *(1, 0)[len(values) - 2 :])
-        _check(kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation)
+        try:
+            _check(kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation)
+        except ValueError as error:
+            raise ValueError(f"layer {number}: {error}") from None
         size += dilation * (kernel_size - 1) * jump
         start -= padding * jump
         jump *= stride
@@ -201,7 +206,7 @@ def receptive_field(layers: Sequence[Sequence[int]]) -> list[Field]:
 
 
 def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+    if not isinstance(value, int | np.integer) or not is_whole(value, least):
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
     return int(value)
 
@@ -222,17 +227,7 @@ def _pair(name: str, value: Any, least: int) -> tuple[int, int]:
 
 
 def _array(name: str, value: Any) -> np.ndarray:
-    """``value`` in float64; a tensor that carries a graph gives up only its numbers."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = value.double() if value.is_floating_point() else value
-    try:
-        array = np.asarray(value)
-    except ValueError:  # rows of different lengths
-        raise ValueError(f"{name} is no array: its rows differ in length") from None
-    if array.dtype.kind not in "buif":
-        raise ValueError(f"{name} must be made of real numbers, got {array.dtype} values")
-    return array.astype(np.float64)
+    return real_array(name, value).astype(np.float64)
 
 
 def _images(X: Any) -> np.ndarray:

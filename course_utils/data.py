@@ -25,6 +25,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 from course_utils import mnist_files
 from course_utils.mnist_files import DataError
 from course_utils.names import look_up
+from course_utils.reals import flag, is_whole
 
 __all__ = ["DataError", "Digits", "ImageDataset", "data_home", "digits", "prepare_drawing"]
 
@@ -98,8 +99,12 @@ class Digits:
         leaves it out. A standard `DataLoader` with a `BatchSampler` and ``batch_size=None``, so
         that a batch is one indexing operation.
         """
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        if not isinstance(batch_size, int) or not is_whole(batch_size, 1):
             raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
+        if not is_whole(seed, 0):
+            raise ValueError(f"seed must be a whole number ≥ 0, got {seed!r}")
+        flag("drop_last", drop_last)
+        flag("shuffle", False if shuffle is None else shuffle)
         dataset = ImageDataset(*self.split(split))
         if shuffle is None:
             shuffle = SPLITS[split.strip().casefold()] == "train"
@@ -157,7 +162,8 @@ def digits(
     Raises ValueError for an unknown name and `DataError` for files that are missing, truncated,
     corrupt or cannot be downloaded; its message says what to do.
     """
-    key = _dataset_name(name)
+    key, dtype = _dataset_name(name), _float_dtype(dtype)
+    flag("fallback", fallback)
     if key == "mnist":
         try:
             return _mnist(data_home(data_dir), download, dtype)
@@ -177,6 +183,8 @@ def data_home(data_dir: str | os.PathLike | None = None) -> Path:
     mean the same place; without one (the package is installed elsewhere) at the current folder.
     """
     if data_dir is not None:
+        if not isinstance(data_dir, str | os.PathLike):
+            raise ValueError(f"data_dir must be a folder's path, got {data_dir!r}")
         return Path(data_dir).expanduser().absolute()
     course = Path(__file__).resolve().parents[1]
     start = course if (course / "notebooks").is_dir() else Path.cwd()
@@ -189,9 +197,18 @@ def _dataset_name(name: str | None) -> str:
     return look_up("dataset", name, DATASETS)
 
 
-def _embedded(dtype: torch.dtype | None) -> Digits:
+def _float_dtype(dtype: torch.dtype | None) -> torch.dtype:
+    """``dtype``, or PyTorch's default for None."""
+    if dtype is None:
+        return torch.get_default_dtype()
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise ValueError(f"dtype must be a float type such as torch.float32, got {dtype!r}")
+    return dtype
+
+
+def _embedded(dtype: torch.dtype) -> Digits:
     images, labels = _small_digits()
-    X = torch.from_numpy(_enlarge(images))[:, None].to(dtype or torch.get_default_dtype())
+    X = torch.from_numpy(_enlarge(images))[:, None].to(dtype)
     y = torch.from_numpy(labels)
     # Of the images sorted by digit, every tenth counts: the third goes to validation, the first
     # and sixth to the test. Each digit so gets its share of each split.
@@ -218,13 +235,12 @@ def _small_digits() -> tuple[np.ndarray, np.ndarray]:
     return table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(np.int64)
 
 
-def _mnist(folder: Path, download: bool, dtype: torch.dtype | None) -> Digits:
+def _mnist(folder: Path, download: bool, dtype: torch.dtype) -> Digits:
     X_train, y_train, X_test, y_test = mnist_files.load(folder, download)
     order = _sorted_by_digit(y_train.numpy(), seed=0)
     is_val = np.zeros(len(order), dtype=bool)
     share = min(MNIST_VALIDATION, len(order) // 10)
     is_val[np.linspace(0, len(order), share, endpoint=False).astype(int)] = True
-    dtype = dtype or torch.get_default_dtype()
     train, val = _shuffled(order[~is_val]), order[is_val]
 
     def scaled(X: Tensor) -> Tensor:
@@ -302,7 +318,7 @@ def prepare_drawing(
 
     Raises `DataError` when nothing is drawn; ValueError for another shape or range.
     """
-    style = _dataset_name(name)
+    style, dtype = _dataset_name(name), _float_dtype(dtype)
     try:
         ink = torch.as_tensor(pixels)
     except (TypeError, ValueError, RuntimeError):
@@ -324,7 +340,7 @@ def prepare_drawing(
         small = A @ F.avg_pool2d(canvas[None], 16)[0] @ A.T
     else:
         small = F.avg_pool2d(canvas[None], 5)[0]
-    return small.clamp(0, 1)[None, None].to(dtype or torch.get_default_dtype())
+    return small.clamp(0, 1)[None, None].to(dtype)
 
 
 def _crop(ink: Tensor) -> Tensor:

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from course_utils.reals import real_array, real_number
+
 STEP = 1e-4
 CHECK_STEP = 1e-5
 """Smaller than `STEP`: to check a gradient to seven digits, also one whose entries are small, the
@@ -178,6 +180,11 @@ def check_gradients(
         ValueError: no gradients, an unknown name, a gradient of another shape than its array, or
             anything that `numerical_gradient` refuses.
     """
+    for what, given in (("params", params), ("gradients", gradients)):
+        if not isinstance(given, Mapping):
+            raise ValueError(f"{what} must be a dict from names to arrays, got {given!r}")
+    if not real_number(tolerance) >= 0:
+        raise ValueError(f"tolerance must be a number ≥ 0, got {tolerance!r}")
     if not gradients:
         raise ValueError("gradients is empty: there is nothing to check")
     arrays = {name: _as_float64(value, name) for name, value in params.items()}
@@ -213,9 +220,7 @@ def check_gradients(
 
 
 def _checked_step(h: Any) -> float:
-    if isinstance(h, bool) or not isinstance(h, int | float | np.number):
-        raise ValueError(f"h={h!r}: give a finite number above 0, for example {STEP:g}")
-    if not (math.isfinite(h) and h > 0):
+    if isinstance(h, bool) or not 0 < real_number(h) < math.inf:
         raise ValueError(f"h={h!r}: give a finite number above 0, for example {STEP:g}")
     return float(h)
 
@@ -227,11 +232,8 @@ def _plain(value: Any) -> np.ndarray:
 
 def _as_float64(value: Any, name: str) -> np.ndarray:
     """A float64 copy of ``value``: real numbers, at least one of them."""
-    try:
-        array = _plain(value)
-    except ValueError:  # rows of different lengths
-        raise ValueError(f"{name} is no array: its rows differ in length") from None
-    if array.dtype.kind not in "iuf":
+    array = real_array(name, value)
+    if array.dtype.kind == "b":
         raise ValueError(f"{name} has dtype {array.dtype}; real numbers are needed")
     if array.size == 0:
         raise ValueError(f"{name} is empty (shape {array.shape}): there is nothing to measure")

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from course_utils.reals import real_array
+
 __all__ = ["Add", "Affine", "Multiply", "ReLU", "Sigmoid", "SoftmaxWithLoss", "Tanh"]
 
 
@@ -208,11 +210,8 @@ class SoftmaxWithLoss(Layer):
 
 def _floats(value: Any, name: str) -> np.ndarray:
     """``value`` as a non-empty array of floats."""
-    try:
-        array = np.asarray(value)
-    except ValueError:  # rows of different lengths
-        raise ValueError(f"{name} is no array: its rows differ in length") from None
-    if array.dtype.kind not in "iuf":
+    array = real_array(name, value)
+    if array.dtype.kind == "b":
         raise ValueError(f"{name} has dtype {array.dtype}; real numbers are needed")
     if array.size == 0:
         raise ValueError(f"{name} is empty, shape {array.shape}: give at least one sample")
@@ -237,6 +236,7 @@ def _summed_to(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def _one_hot(labels: Any, N: int, C: int) -> np.ndarray:
     """Labels of either kind as rows that sum to 1, shape (N, C)."""
+    labels = labels.detach().cpu() if hasattr(labels, "detach") else labels
     try:
         labels = np.asarray(labels)
     except ValueError:

@@ -18,6 +18,8 @@ import threading
 import time
 from types import FrameType, TracebackType
 
+from course_utils.reals import real_number
+
 __all__ = ["TimeLimitExceeded", "time_limit"]
 
 _REPEAT_EVERY = 0.05  # seconds between two attempts, for code that swallows the first one
@@ -64,7 +66,8 @@ class time_limit:
     """
 
     def __init__(self, seconds: float) -> None:
-        if not (isinstance(seconds, int | float) and math.isfinite(seconds) and seconds > 0):
+        number = real_number(seconds) if isinstance(seconds, int | float) else math.nan
+        if not 0 < number < math.inf:
             raise ValueError(f"seconds is {seconds!r}; allowed is a finite number above 0")
         self.seconds = float(seconds)
         self._watchdog: _Watchdog | None = None

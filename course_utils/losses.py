@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from course_utils.names import unknown_name
+from course_utils.reals import real_array, real_number
 
 REDUCTIONS = ("mean", "sum", "none")
 LOWEST_LOG = -100.0  # PyTorch's floor for a logarithm in the binary cross-entropy
@@ -195,7 +196,7 @@ def softmax(z: Any) -> np.ndarray:
 
 def sigmoid(z: Any) -> np.ndarray:
     """1 / (1 + e^−z), in the shape of z, for z of any size. Source: ``torch.sigmoid``."""
-    return np.exp(-_softplus(-np.asarray(z, dtype=np.float64)))
+    return np.exp(-_softplus(-real_array("z", z).astype(np.float64)))
 
 
 # -- checks and reductions -----------------------------------------------------------------------
@@ -207,14 +208,14 @@ def _softplus(z: np.ndarray) -> np.ndarray:
 
 
 def _floats(name: str, value: Any) -> np.ndarray:
-    array = np.asarray(value, dtype=np.float64)
+    array = real_array(name, value).astype(np.float64, copy=False)
     if array.size == 0:
         raise ValueError(f"{name} is empty (shape {array.shape}): there is nothing to average")
     return array
 
 
-def _pair(y_hat: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    y_hat, y = _floats("y_hat", y_hat), _floats("y", y)
+def _pair(y_hat: Any, y: Any, name: str = "y_hat") -> tuple[np.ndarray, np.ndarray]:
+    y_hat, y = _floats(name, y_hat), _floats("y", y)
     if y_hat.shape != y.shape:
         raise ValueError(
             f"predictions have shape {y_hat.shape}, targets {y.shape}; they must be the same"
@@ -225,12 +226,10 @@ def _pair(y_hat: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _number(name: str, value: Any) -> float:
-    if np.ndim(value) == 0:
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            pass
-    raise ValueError(f"{name} must be one number, got {value!r}")
+    number = real_number(value)
+    if number != number:  # NaN
+        raise ValueError(f"{name} must be one number, got {value!r}")
+    return number
 
 
 def _check_width(name: str, value: float, *, zero: bool = False) -> None:
@@ -240,7 +239,7 @@ def _check_width(name: str, value: float, *, zero: bool = False) -> None:
 
 
 def _check_reduction(reduction: str) -> None:
-    if reduction not in REDUCTIONS:
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
         raise unknown_name("reduction", reduction, REDUCTIONS)
 
 
@@ -264,14 +263,14 @@ def _between_0_and_1(name: str, values: np.ndarray) -> None:
 
 
 def _probabilities(probabilities: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    p, y = _pair(probabilities, y)
+    p, y = _pair(probabilities, y, "probabilities")
     _between_0_and_1("probabilities", p)
     _between_0_and_1("y", y)
     return p, y
 
 
 def _logits_and_targets(logits: Any, y: Any, pos_weight: float) -> tuple[np.ndarray, np.ndarray]:
-    z, y = _pair(logits, y)
+    z, y = _pair(logits, y, "logits")
     _between_0_and_1("y", y)
     _check_width("pos_weight", pos_weight)
     return z, y
@@ -287,10 +286,10 @@ def _classes(
     count, classes = logits.shape
     _between_0_and_1("label_smoothing", np.array(_number("label_smoothing", label_smoothing)))
     given = weight is not None
-    weight = np.asarray(weight, dtype=np.float64) if given else np.ones(classes)
+    weight = _floats("weight", weight) if given else np.ones(classes)
     if weight.shape != (classes,) or not ((weight >= 0) & (weight < np.inf)).all():
         raise ValueError(f"weight must be {classes} numbers ≥ 0, all finite, got {weight.tolist()}")
-    y = np.asarray(y)
+    y = real_array("y", y)
     if y.shape == (count, classes):
         target, total = np.asarray(y, dtype=np.float64), float(count)
         _between_0_and_1("y", target)

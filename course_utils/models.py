@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from course_utils.names import look_up
+from course_utils.reals import flag, is_whole, real_number
 
 _VARIANTS = {"A": "A", "B": "B"}
 
@@ -37,10 +38,11 @@ def digit_cnn(
     Raises ValueError for an unknown variant or a value out of range.
     """
     variant = look_up("variant", variant, _VARIANTS)
-    if num_blocks not in (1, 2):
+    if not is_whole(num_blocks, 1) or num_blocks > 2:
         raise ValueError(f"num_blocks must be 1 or 2, got {num_blocks!r}")
     _check(in_channels=in_channels, num_classes=num_classes)
     _check_dropout(dropout)
+    flag("batch_norm", batch_norm)
     channels, padding, hidden = ((32, 64), 1, 128) if variant == "A" else ((32, 32), 0, 100)
 
     layers: OrderedDict[str, nn.Module] = OrderedDict()
@@ -81,6 +83,8 @@ def digit_mlp(
     _check_dropout(dropout)
     layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
     before = in_features
+    if not isinstance(hidden, Sequence):
+        raise ValueError(f"hidden must be a list of widths, got {hidden!r}")
     for i, width in enumerate(hidden, start=1):
         _check(hidden=width)
         layers[f"fc{i}"] = nn.Linear(before, width)
@@ -104,10 +108,10 @@ def _initialise_b(model: nn.Sequential) -> None:
 
 def _check(**sizes: int) -> None:
     for name, value in sizes.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if not isinstance(value, int) or not is_whole(value, 1):
             raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
 
 
 def _check_dropout(dropout: float) -> None:
-    if not 0 <= dropout < 1:
+    if not 0 <= real_number(dropout) < 1:
         raise ValueError(f"dropout must be at least 0 and below 1, got {dropout!r}")

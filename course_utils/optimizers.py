@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from course_utils.names import look_up, unknown_name
+from course_utils.reals import flag, real_array, real_number
 
 
 def _sqrt(x: Any) -> Any:
@@ -31,10 +32,7 @@ def _larger(a: Any, b: Any) -> Any:
 
 def _number(name: str, value: Any, low: float, high: float = math.inf, *, open_end=False) -> float:
     """``value`` as a float, or a ValueError that names it and the allowed range."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
+    number = real_number(value)
     below = number < high if open_end or high == math.inf else number <= high
     if low <= number and below:
         return number
@@ -43,12 +41,6 @@ def _number(name: str, value: Any, low: float, high: float = math.inf, *, open_e
     else:
         allowed = f"a number with {low:g} ≤ {name} {'<' if open_end else '≤'} {high:g}"
     raise ValueError(f"{name} must be {allowed}, got {value!r}")
-
-
-def _flag(name: str, value: Any) -> bool:
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    raise ValueError(f"{name} must be True or False, got {value!r}")
 
 
 @dataclass(eq=False)
@@ -81,7 +73,7 @@ class Optimizer:
         Neither argument is changed. Raises ValueError when the shapes differ.
         """
         if type(w) is not float or type(grad) is not float:
-            w, grad = _as_numbers(w), _as_numbers(grad)
+            w, grad = _as_numbers("w", w), _as_numbers("grad", grad)
             if np.shape(w) != np.shape(grad):
                 raise ValueError(
                     f"w and grad must have the same shape, got {np.shape(w)} and {np.shape(grad)}"
@@ -128,8 +120,8 @@ class Optimizer:
         return f"torch.optim.{self.torch_class}([w], {', '.join(shown)})"
 
 
-def _as_numbers(x: Any) -> Any:
-    return float(x) if isinstance(x, int | float) else np.asarray(x)
+def _as_numbers(name: str, x: Any) -> Any:
+    return float(x) if isinstance(x, float | bool) else real_array(name, x)[()]
 
 
 @dataclass(eq=False)
@@ -273,7 +265,7 @@ class RMSProp(Optimizer):
         self.alpha = _number("alpha", self.alpha, 0, 1)
         for name in ("eps", "momentum", "weight_decay"):
             setattr(self, name, _number(name, getattr(self, name), 0))
-        self.centered = _flag("centered", self.centered)
+        self.centered = flag("centered", self.centered)
 
     def reset(self) -> None:
         self.square_avg: Any = 0.0
@@ -318,7 +310,7 @@ class Adam(Optimizer):
         self.betas = _pair_of_betas(self.betas)
         self.eps = _number("eps", self.eps, 0)
         self.weight_decay = _number("weight_decay", self.weight_decay, 0)
-        self.amsgrad = _flag("amsgrad", self.amsgrad)
+        self.amsgrad = flag("amsgrad", self.amsgrad)
 
     def reset(self) -> None:
         self.num_updates = 0

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from course_utils.optimizers import Optimizer
+from course_utils.reals import flag, is_whole, real_array, real_number
 from course_utils.surfaces import Surface
 
 LIMIT = 1e6
@@ -120,6 +121,8 @@ def descend_own(
     the caller's to stop (`course_utils.limits.time_limit`).
     """
     x, y, jolts = _prepare(start, num_steps, noise, seed)
+    if math.isnan(real_number(lr)):
+        raise ValueError(f"lr must be a number, got {lr!r}")
     update = _own_update(rule, lr)
     points = [(x, y)]
     with np.errstate(all="ignore"):
@@ -144,15 +147,17 @@ def _prepare(
     start: Sequence[float], num_steps: int, noise: float, seed: int
 ) -> tuple[float, float, list[list[float]] | None]:
     try:
-        x, y = (float(value) for value in start)
+        x, y = (real_number(value) for value in start)
     except (TypeError, ValueError):
         raise ValueError(f"start must be two numbers (x, y), got {start!r}") from None
     if not (abs(x) <= LIMIT and abs(y) <= LIMIT):
         raise ValueError(f"start must lie within ±{LIMIT:g}, got {start!r}")
-    if isinstance(num_steps, bool) or not hasattr(num_steps, "__index__") or num_steps < 0:
+    if not is_whole(num_steps, 0):
         raise ValueError(f"num_steps must be a whole number ≥ 0, got {num_steps!r}")
-    if not 0 <= noise < math.inf:
+    if not 0 <= real_number(noise) < math.inf:
         raise ValueError(f"noise must be a finite number ≥ 0, got {noise!r}")
+    if not is_whole(seed, 0):
+        raise ValueError(f"seed must be a whole number ≥ 0, got {seed!r}")
     if noise == 0:
         return x, y, None
     jolts = np.random.default_rng(seed).standard_normal((num_steps, 2)) * noise
@@ -277,9 +282,9 @@ def ema(values: Any, beta: float, bias_correction: bool = False) -> np.ndarray:
 
     Raises ValueError unless 0 ≤ beta < 1 and ``values`` has an axis.
     """
-    if not 0 <= beta < 1:
+    if not 0 <= real_number(beta) < 1:
         raise ValueError(f"beta must be a number with 0 ≤ beta < 1, got {beta!r}")
-    series = np.asarray(values, dtype=np.float64)
+    series = real_array("values", values).astype(np.float64)
     if series.ndim == 0:
         raise ValueError(f"values must be a series, got the single number {values!r}")
     average: Any = 0.0
@@ -289,7 +294,7 @@ def ema(values: Any, beta: float, bias_correction: bool = False) -> np.ndarray:
         average = (1 - beta) * value + beta * average
         averages.append(average)
     result = np.array(averages, dtype=np.float64).reshape(series.shape)
-    if bias_correction:
+    if flag("bias_correction", bias_correction):
         weights = 1 - beta ** np.arange(1, len(series) + 1)
         result /= weights.reshape(-1, *[1] * (series.ndim - 1))
     return result

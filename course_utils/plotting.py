@@ -12,6 +12,8 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from course_utils.reals import real_number
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -94,6 +96,9 @@ def figure(width: float = 9.0, height: float = 3.6) -> Figure:
 
     Being unknown to pyplot, it cannot leak: it goes when nothing refers to it any more.
     """
+    for name, inches in (("width", width), ("height", height)):
+        if not 0 < real_number(inches) <= 100:
+            raise ValueError(f"{name} must be a number of inches, above 0 to 100, got {inches!r}")
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -172,11 +177,16 @@ def label_lines(ax: Axes, labels: Sequence[str] | None = None, *, dx: float = 6)
     import numpy as np
 
     lines = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
-    names = list(labels) if labels is not None else [line.get_label() for line in lines]
+    if labels is None:
+        labels = [line.get_label() for line in lines]
+    if not isinstance(labels, Sequence) or isinstance(labels, str) or len(labels) != len(lines):
+        raise ValueError(f"labels must be {len(lines)} texts, one for each line, got {labels!r}")
+    if not np.isfinite(real_number(dx)):
+        raise ValueError(f"dx must be a number of points, got {dx!r}")
     height = 14 * ax.figure.dpi / 72
     placed: list[float] = []
     ends = []
-    for line, name in zip(lines, names, strict=True):
+    for line, name in zip(lines, labels, strict=True):
         xy = np.column_stack(
             [np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)]
         )

@@ -44,7 +44,10 @@ def _rounded(x: Any, decimals: int, authoring: bool) -> Any:
         return [_rounded(value, decimals, authoring) for value in x]
     if not isinstance(x, Real):
         raise ValueError(f"cannot round {x!r}: a real number is needed, got {type(x).__name__}")
-    value = float(x)
+    try:
+        value = float(x)
+    except OverflowError:
+        raise ValueError(f"cannot round {x!r}: it is too large for a float") from None
     if not math.isfinite(value):
         return value
     if authoring and not isinstance(x, Integral) and _near_tie(value, decimals):

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.schedules import _is_whole, _number
+from course_utils.reals import is_whole, real_number
+from course_utils.training_checks import pairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,22 +80,20 @@ def lr_range_test(
     """
     from course_utils import training  # which imports this module
 
-    if not 0 < _number(min_lr) < _number(max_lr) < math.inf:
+    if not 0 < real_number(min_lr) < real_number(max_lr) < math.inf:
         raise ValueError(
             f"0 < min_lr < max_lr is needed, both finite; got min_lr={min_lr!r}, max_lr={max_lr!r}"
         )
-    if not _is_whole(num_steps, 2):
+    if not is_whole(num_steps, 2):
         raise ValueError(f"num_steps must be a whole number of at least 2, got {num_steps!r}")
-    if not 0 <= _number(beta) < 1:
+    if not 0 <= real_number(beta) < 1:
         raise ValueError(f"beta must be at least 0 and below 1, got {beta!r}")
-    if not _number(explosion) > 1:
+    if not real_number(explosion) > 1:
         raise ValueError(f"explosion must be larger than 1, got {explosion!r}")
     if not isinstance(model, nn.Module):
         raise ValueError(f"model must be an nn.Module, got {model!r}")
     if not hasattr(optimizer, "param_groups"):
         raise ValueError(f"optimizer must be one of torch.optim, got {optimizer!r}")
-    if not hasattr(loader, "__iter__") and not hasattr(loader, "__getitem__"):
-        raise ValueError(f"loader must be a DataLoader or a list of batches, got {loader!r}")
     device = training._device_of(model, device)
     training._check_setup(model, optimizer, 1, None, "batch")
     training._count(loader, "loader")
@@ -107,7 +106,7 @@ def lr_range_test(
         # Copied in one go, so that the copy of the optimizer holds the parameters of the copy.
         model, optimizer = copy.deepcopy((model, optimizer))
         model.train()
-        for lr, (X, labels) in zip(lrs, _endless(loader), strict=False):
+        for lr, (X, labels) in zip(lrs, pairs(_endless(loader), "loader"), strict=False):
             for group in optimizer.param_groups:
                 group["lr"] = float(lr)
             X, y = X.to(device), labels.to(device)

@@ -11,7 +11,6 @@ whatever is no number raise ValueError.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -19,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from course_utils.names import look_up
+from course_utils.reals import flag, is_whole, real_array, real_number
 
 
 def _times(t: Any) -> np.ndarray:
     try:
-        times = np.asarray(t, dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError):
+        times = real_array("t", t).astype(np.float64)
+    except ValueError:
         raise ValueError(f"t must be a number or an array of numbers, got {t!r}") from None
     wrong = times[~((times >= 0) & (times < math.inf))]
     if wrong.size:
@@ -34,25 +34,9 @@ def _times(t: Any) -> np.ndarray:
     return times
 
 
-def _number(value: Any) -> float:
-    """``value`` as a float; NaN, which lies in no range, where it is no single number."""
-    try:
-        return math.nan if isinstance(value, str) else float(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        return math.nan
-
-
-def _is_whole(value: Any, low: int) -> bool:
-    """Whether ``value`` is one whole number ≥ ``low``; True and False are none."""
-    try:
-        return not isinstance(value, bool) and operator.index(value) >= low
-    except TypeError:
-        return False
-
-
 def _marks(milestones: Any) -> list[int]:
     try:
-        marks = [_number(milestone) for milestone in milestones]
+        marks = [real_number(milestone) for milestone in milestones]
     except TypeError:
         marks = [math.nan]
     if not all(mark >= 0 and mark.is_integer() for mark in marks):
@@ -65,14 +49,14 @@ def _result(values: Any) -> Any:
 
 
 def _check_rate(name: str, value: float, high: float = math.inf) -> None:
-    number = _number(value)
+    number = real_number(value)
     if not (0 <= number <= high and number < math.inf):
         allowed = "a finite number ≥ 0" if high == math.inf else f"between 0 and {high:g}"
         raise ValueError(f"{name} must be {allowed}, got {value!r}")
 
 
 def _check_length(name: str, value: float, low: int = 1) -> None:
-    if not _is_whole(value, low):
+    if not is_whole(value, low):
         raise ValueError(f"{name} must be a whole number ≥ {low}, got {value!r}")
 
 
@@ -189,9 +173,10 @@ def one_cycle(
     _check_rate("pct_start", pct_start, 1)
     _check_length("num_steps", num_steps)
     for name, value in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
-        if not 0 < _number(value) < math.inf:
+        if not 0 < real_number(value) < math.inf:
             raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
-    if anneal_strategy not in ("cos", "linear"):
+    flag("three_phase", three_phase)
+    if not isinstance(anneal_strategy, str) or anneal_strategy not in _BENDS:
         raise ValueError(f"anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}")
     times = _times(t)
     if np.any(times > num_steps):
@@ -240,13 +225,13 @@ def plateau(
     _check_rate("threshold", threshold)
     _check_length("patience", patience, 0)
     _check_length("cooldown", cooldown, 0)
-    if not 0 <= _number(factor) < 1:
+    if not 0 <= real_number(factor) < 1:
         raise ValueError(f"factor must be at least 0 and below 1, got {factor!r}")
-    if threshold_mode not in ("rel", "abs"):
+    if not isinstance(threshold_mode, str) or threshold_mode not in ("rel", "abs"):
         raise ValueError(f"threshold_mode must be 'rel' or 'abs', got {threshold_mode!r}")
     try:
-        values = [float(loss) for loss in losses]
-    except (TypeError, ValueError, RuntimeError):
+        values = [float(loss) for loss in real_array("losses", list(losses))]
+    except (TypeError, ValueError):
         raise ValueError(f"losses must be a list of numbers, got {losses!r}") from None
     rates, best, bad, resting = [lr], math.inf, 0, 0
     for loss in values:
@@ -275,6 +260,12 @@ def sequential(t: Any, parts: Sequence[Callable[[Any], Any]], milestones: Sequen
     Source: ``SequentialLR``.
     """
     milestones = _marks(milestones)
+    try:
+        callables = all(map(callable, parts)) and len(parts) > 0
+    except TypeError:
+        callables = False
+    if not callables:
+        raise ValueError(f"parts must be a list of functions of t, got {parts!r}")
     starts = [0, *milestones]
     if len(parts) != len(starts) or any(later <= start for start, later in pairwise(starts)):
         raise ValueError(

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from course_utils.optimizers import Optimizer, make_optimizer
-from course_utils.schedules import _is_whole
+from course_utils.reals import is_whole, real_array
+from course_utils.training_checks import gives_batches, pairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +77,8 @@ def sweep_lrs(
     iterator) with more than one epoch.
     """
     _check_count("num_epochs", num_epochs)
+    if not gives_batches(batches):
+        raise ValueError(f"batches must be a DataLoader or a list of batches, got {batches!r}")
     if num_epochs > 1 and isinstance(batches, Iterator):
         raise ValueError(
             "batches can be passed over only once: with num_epochs > 1 pass a DataLoader or a list"
@@ -108,18 +111,20 @@ def sweep_steps(
     rates = _checked_rates(lrs)
     rule = make_optimizer(optimizer, lr=0.0, **options)
     _check_model(model)
+    if not gives_batches(batches):
+        raise ValueError(f"batches must be a DataLoader or a list of batches, got {batches!r}")
     return _train(model, batches, rates, rule, loss_fn)
 
 
 def _check_count(name: str, value: int) -> None:
-    if not _is_whole(value, 1):
+    if not is_whole(value, 1):
         raise ValueError(f"{name} must be a whole number ≥ 1, got {value!r}")
 
 
 def _checked_rates(lrs: Sequence[float]) -> np.ndarray:
     try:
-        rates = np.asarray(list(lrs), dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError):
+        rates = real_array("lrs", list(lrs)).astype(np.float64)
+    except (TypeError, ValueError):
         raise ValueError(f"lrs must be a list of numbers, got {lrs!r}") from None
     if rates.ndim != 1 or rates.size == 0 or not (np.isfinite(rates) & (rates >= 0)).all():
         raise ValueError(f"lrs must be one or more finite numbers ≥ 0, got {rates.tolist()!r}")
@@ -160,7 +165,7 @@ def _train(
         return loss_fn(functional_call(model, weights, (X,)), y)
 
     every_loss = vmap(one_loss, in_dims=(0, None, None))
-    for X, y in batches:
+    for X, y in pairs(batches, "batches"):
         leaves = {name: tensor.requires_grad_() for name, tensor in weights.items()}
         with torch.enable_grad():
             losses = every_loss(leaves, X, y)

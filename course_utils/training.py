@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from course_utils.range_test import RangeTest, lr_range_test
+from course_utils.reals import is_whole
+from course_utils.training_checks import found_device, functions, gives_batches, pairs
 
 __all__ = [
     "Evaluation",
@@ -125,7 +127,7 @@ def fit(
     if val_loader is not None:
         _count(val_loader, "val_loader")
     per_batch = scheduler is not None and step_scheduler == "batch"
-    on_cpu, callbacks, history = device.type == "cpu", list(callbacks), History()
+    on_cpu, callbacks, history = device.type == "cpu", functions(callbacks), History()
     read_every = 1 if on_cpu or callbacks else 50
     epoch = 0
     losses = _EpochLosses(epoch, history, read_every)
@@ -144,7 +146,7 @@ def fit(
             start, epoch_lr = time.perf_counter(), _lr(optimizer)
             losses = _EpochLosses(epoch, history, read_every)
             model.train()
-            for X, labels in train_loader:
+            for X, labels in pairs(train_loader, "train_loader"):
                 X, y = X.to(device), labels.to(device)
                 y_hat = model(X)
                 if epoch == 1 and not on_cpu:  # a GPU would only report it later, and unclearly
@@ -206,10 +208,11 @@ def evaluate(
     device = _device_of(model, device)
     modes = [(module, module.training) for module in model.modules()]
     losses, correct, sizes = [], [], []
+    _count(loader, "loader")
     model.eval()
     try:
         with torch.inference_mode():
-            for X, labels in loader:
+            for X, labels in pairs(loader, "loader"):
                 X, y = X.to(device), labels.to(device)
                 y_hat = model(X)
                 if device.type != "cpu":
@@ -334,7 +337,7 @@ def _check_labels(y_hat: Tensor, y: Tensor) -> None:
 
 
 def _count(loader: Iterable, name: str) -> int | None:
-    if not hasattr(loader, "__iter__") and not hasattr(loader, "__getitem__"):
+    if not gives_batches(loader):
         raise ValueError(f"{name} must be a DataLoader or a list of batches, got {loader!r}")
     try:
         count = len(loader)
@@ -358,7 +361,7 @@ def _device_of(model: nn.Module, device: torch.device | str | None) -> torch.dev
         raise ValueError(f"the model's parameters lie on several devices ({names}); move it to one")
     if device is None:
         return found.pop() if found else torch.device("cpu")
-    wanted = torch.empty(0, device=device).device  # "cuda" → cuda:0
+    wanted = found_device(device)
     if found and wanted not in found:
         raise ValueError(
             f"the model is on {found.pop()}, but device is {str(device)!r}: call "
@@ -374,12 +377,14 @@ def _check_setup(
     scheduler: object | None,
     step_scheduler: str,
 ) -> None:
-    if isinstance(num_epochs, bool) or not isinstance(num_epochs, int) or num_epochs < 1:
+    if not isinstance(num_epochs, int) or not is_whole(num_epochs, 1):
         raise ValueError(f"num_epochs must be a whole number of at least 1, got {num_epochs!r}")
-    if step_scheduler not in ("epoch", "batch"):
+    if not isinstance(step_scheduler, str) or step_scheduler not in ("epoch", "batch"):
         raise ValueError(f"step_scheduler must be 'epoch' or 'batch', got {step_scheduler!r}")
     if isinstance(scheduler, ReduceLROnPlateau) and step_scheduler == "batch":
         raise ValueError("ReduceLROnPlateau looks at whole epochs: use step_scheduler='epoch'")
+    if scheduler is not None and not callable(getattr(scheduler, "step", None)):
+        raise ValueError(f"scheduler must be one of torch.optim.lr_scheduler, got {scheduler!r}")
     if getattr(scheduler, "optimizer", optimizer) is not optimizer:
         raise ValueError("the scheduler belongs to another optimizer: make it from this one")
     if not hasattr(optimizer, "param_groups"):

@@ -7,7 +7,7 @@ import shlex
 import sys
 from difflib import get_close_matches
 
-from course_utils.commands import bootstrap, lab, testing, tools
+from course_utils.commands import bootstrap, folders, lab, testing, tools
 
 # command -> (what it does, extras it needs; None: no environment needed)
 COMMANDS: dict[str, tuple[str, tuple[str, ...] | None]] = {
@@ -92,6 +92,8 @@ def run(command: str, rest: list[str], here: bool) -> int:
         print(f"The course is set up in {bootstrap.VENV}")
         return 0
     if command == "lab":
+        if problem := folders.lab_problem(python):
+            raise bootstrap.SetupError(problem)
         return bootstrap.hand_over(lab.command_line(python, rest))
     if command == "test":
         return testing.run(python, rest)

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_utils.commands import folders
 from course_utils.commands.bootstrap import ROOT, VENV, spelled
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
@@ -220,7 +221,41 @@ def mnist(folder: Path, wanted: str) -> Finding:
         detail = f"full MNIST is not in {folder} (optional)"
     else:
         detail = f"MNIST in {folder} lacks {', '.join(missing)}"
+    reason = folders.unwritable(folder)
+    if reason:
+        remedy = "set COURSE_DATA_DIR to a folder that you may write to"
+        return Finding(status, "data", f"{detail}, and cannot be stored: {reason}", remedy)
     return Finding(status, "data", detail, 'data.digits("mnist") downloads it, 11 MB')
+
+
+def home() -> Iterator[Finding]:
+    """Where JupyterLab, IPython and matplotlib keep their files, and where notebooks are saved."""
+    try:
+        from jupyter_core.paths import jupyter_runtime_dir
+    except ImportError:  # which is said elsewhere
+        return
+    folder = jupyter_runtime_dir()
+    reason = folders.unwritable(folder)
+    if reason:
+        detail = f"JupyterLab cannot start: it cannot write to {folder} ({reason})"
+        yield Finding(PROBLEM, "home", detail, folders.REMEDY)
+    else:
+        yield Finding(OK, "home", f"JupyterLab keeps its files in {Path(folder).parent}")
+    user = Path(os.path.expanduser("~"))
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or user / ".config")
+    fonts = config if platform.system() == "Linux" else user
+    own = {
+        "IPython keeps no history": os.environ.get("IPYTHONDIR") or user / ".ipython",
+        "matplotlib lists its fonts at each start": os.environ.get("MPLCONFIGDIR") or fonts,
+    }
+    for loss, place in own.items():
+        if reason := folders.unwritable(place):
+            detail = f"{loss}: it cannot write to {place} ({reason})"
+            yield Finding(NOTE, "home", detail, folders.REMEDY)
+    notebooks = ROOT / "notebooks"
+    if reason := folders.unwritable(notebooks):
+        detail = f"what you change in a notebook cannot be saved: {reason}"
+        yield Finding(NOTE, "home", detail, f"copy {ROOT} to a folder that you may write to")
 
 
 def memory() -> Iterator[Finding]:
@@ -264,7 +299,7 @@ def browser() -> Iterator[Finding]:
 
 
 EXAMINATIONS: tuple[Callable[[], Iterable[Finding]], ...] = (
-    *(python, packages, device, front_end, kernel, course_package),
+    *(python, home, packages, device, front_end, kernel, course_package),
     *(data, memory, disk, browser),
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 from collections.abc import Callable
@@ -18,13 +20,26 @@ class CheckpointError(RuntimeError):
 
 
 def save(state: dict[str, Any], path: str | os.PathLike) -> None:
-    """Write ``state`` (tensors, numbers, texts, nested lists and dicts) to ``path``, atomically."""
-    _write(path, lambda file: torch.save(state, file))
+    """Write ``state`` (tensors, numbers, texts, nested lists and dicts) to ``path``, atomically.
+
+    Raises `CheckpointError` where it cannot be written (disk full, folder read-only); what was
+    in ``path`` before is then still there.
+    """
+    if not isinstance(state, dict):
+        raise ValueError(f"state must be a dict of what is to be kept, got {state!r:.80}")
+
+    def write(file: BinaryIO) -> None:
+        # In memory first: straight into a full disk, torch.save reports a wrong position instead.
+        packed = io.BytesIO()
+        torch.save(state, packed)
+        file.write(packed.getbuffer())
+
+    _store(path, write)
 
 
 def save_json(value: Any, path: str | os.PathLike) -> None:
-    """Write ``value`` as JSON to ``path``, atomically."""
-    _write(path, lambda file: file.write(json.dumps(value).encode()))
+    """Write ``value`` as JSON to ``path``, atomically; `CheckpointError` as in `save`."""
+    _store(path, lambda file: file.write(json.dumps(value).encode()))
 
 
 def load(path: str | os.PathLike) -> dict[str, Any]:
@@ -34,9 +49,14 @@ def load(path: str | os.PathLike) -> dict[str, Any]:
     Raises FileNotFoundError without a file; `CheckpointError` for one that is damaged.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        packed = Path(path).read_bytes()
     except FileNotFoundError:
         raise
+    except OSError as error:  # nothing is said about what is in the file
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
+    try:
+        # From memory: torch.load reports some cut-off files as a fault of the disk.
+        state = torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file fails in many ways, each with its own exception
         raise CheckpointError(
             f"{path} is not a readable checkpoint ({type(error).__name__}). "
@@ -57,6 +77,24 @@ def check_settings(state: dict[str, Any], settings: dict[str, Any]) -> None:
                 f"the checkpoint was made with --{option} {before.get(name)}, this run has "
                 f"--{option} {value}: use the same options, or another folder"
             )
+
+
+def _store(path: str | os.PathLike, write: Callable[[BinaryIO], object]) -> None:
+    """`_write`, and where that fails: no half file left behind, and an error that says what to do.
+
+    An error of ``write`` itself (a value that JSON does not know) passes unchanged.
+    """
+    try:
+        _write(path, write)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            Path(f"{os.fspath(path)}.tmp").unlink()  # half a file, which also takes up room
+        if not isinstance(error, OSError):
+            raise
+        raise CheckpointError(
+            f"{path} cannot be written: {error.strerror or error}. An earlier checkpoint there is "
+            "as it was. Make room, or choose another folder; the run then goes on from it."
+        ) from error
 
 
 def _write(path: str | os.PathLike, write: Callable[[BinaryIO], object]) -> None:

@@ -251,9 +251,13 @@ def _reason(errors: str, returncode: int, torchrun: bool) -> str:
 
 def _options(arguments: str | Sequence[str], script: str, workers: int) -> list[str]:
     """The options as a list; ValueError for wrong ones, before a process is started."""
+    if not isinstance(script, str):
+        raise ValueError(f"script must be a text, a module or a .py file, got {script!r}")
     found = os.path.isfile(script) if script.endswith(".py") else _is_module(script)
     if not found:
         raise ValueError(f"no script {script!r}: give the name of a module or the path of a file")
+    if not isinstance(arguments, str | list | tuple):
+        raise ValueError(f"arguments must be a text or a list of texts, got {arguments!r}")
     if isinstance(arguments, str):
         # On Windows a backslash belongs to a path, elsewhere it quotes.
         arguments = shlex.split(arguments, posix=os.name == "posix")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 # Settings that decide the result. A checkpoint of a run with other settings is refused; the number
 # of workers, the device and the number of epochs may change from one start to the next.
+HUGE = 2**63  # no count is as large
 DECIDING = ("model", "data", "global_batch", "lr", "warmup", "dropout", "dtype", "seed")
 
 
@@ -43,7 +44,8 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def _number(kind: type, low: float, high: float = math.inf, above: bool = False) -> Callable:
     def read(text: str) -> float:
         value = kind(text)  # argparse turns a ValueError into its message
-        if not math.isfinite(value) or value < low or value >= high or (above and value == low):
+        top = min(high, HUGE) if kind is int else high
+        if not low <= value < top or (above and value == low):
             least = f"above {low}" if above else f"at least {low}"
             raise argparse.ArgumentTypeError(
                 f"must be {least}{f' and below {high}' if high < math.inf else ''}, got {text}"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import hashlib
 import http.server
-import signal
 import struct
 import threading
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -18,6 +15,7 @@ import torch
 
 from course_utils import data, mnist_files
 from course_utils.data import DataError
+from tests.unit.full_disk import full_disk
 
 SPLITS = ("train", "val", "test")
 
@@ -252,20 +250,6 @@ def test_a_place_that_cannot_be_written(tiny, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match=r"cannot be stored in[\s\S]*COURSE_DATA_DIR"):
         data.digits("mnist", data_dir=tmp_path / "file")
-
-
-@contextlib.contextmanager
-def full_disk() -> Iterator[None]:
-    """No file may grow beyond 4,000 bytes: writing fails half way, as on a full disk."""
-    resource = pytest.importorskip("resource", reason="Windows knows no such limit")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.mark.parametrize("archives", [True, False], ids=["unpacking", "downloading"])
