@@ -28,12 +28,14 @@ AIM = 10.0
 RATES = {"ravine": 0.1, "Rosenbrock": 5e-4, "Beale": 5e-3, "Himmelblau": 5e-3}
 
 
-def torch_path(surface: Surface, optimizer: Optimizer) -> tuple[np.ndarray, np.ndarray]:
-    """The usual loop: points of shape (STEPS + 1, 2) and losses of shape (STEPS + 1,)."""
+def torch_path(
+    surface: Surface, optimizer: Optimizer, num_steps: int = STEPS
+) -> tuple[np.ndarray, np.ndarray]:
+    """The usual loop: points of shape (num_steps + 1, 2) and losses of shape (num_steps + 1,)."""
     w = torch.tensor(surface.start, dtype=torch.float64, requires_grad=True)
     reference = optimizer.to_torch([w])
     points, losses = [w.tolist()], []
-    for _ in range(STEPS):
+    for _ in range(num_steps):
         reference.zero_grad()
         loss = surface.value(w[0], w[1])
         loss.backward()
@@ -44,8 +46,11 @@ def torch_path(surface: Surface, optimizer: Optimizer) -> tuple[np.ndarray, np.n
     return np.array(points), np.array(losses)
 
 
-def course_path(surface: Surface, optimizer: Optimizer) -> tuple[np.ndarray, np.ndarray]:
-    path = descend(surface, optimizer, surface.start, STEPS)
+def course_path(
+    surface: Surface, optimizer: Optimizer, num_steps: int = STEPS
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same from `descend`."""
+    path = descend(surface, optimizer, surface.start, num_steps)
     return path.points, path.losses
 
 

@@ -11,6 +11,7 @@ quiet machine that is the time on the clock, and on a busy one it does not count
 from __future__ import annotations
 
 import copy
+import itertools
 import statistics
 import time
 from pathlib import Path
@@ -40,11 +41,13 @@ CASES = (
 )
 
 
-def some_batches(batch_size: int) -> list[tuple[Tensor, Tensor]]:
+def some_batches(batch_size: int, updates: int = UPDATES) -> list[tuple[Tensor, Tensor]]:
+    """As many mini-batches as updates, epoch after epoch in the same order."""
     data = pooled_digits(torch.float32)
     order = torch.randperm(len(data.y_train), generator=torch.Generator().manual_seed(0))
     parts = [part for part in order.split(batch_size) if len(part) == batch_size]
-    return [(data.X_train[part], data.y_train[part]) for part in (parts * 3)[:UPDATES]]
+    chosen = itertools.islice(itertools.cycle(parts), updates)
+    return [(data.X_train[part], data.y_train[part]) for part in chosen]
 
 
 def one_by_one(model: nn.Module, batches: list, lrs: np.ndarray, optimizer: str) -> np.ndarray:

@@ -37,8 +37,8 @@ def whole(**values):
     return list(train_run(**values))[-1]
 
 
-def test_the_default_state(playground):
-    text = repr(playground)
+def test_the_default_state():
+    text = repr(train_live())
     assert text.startswith("Lr 0.1, batch size 32, momentum 0: update 480, epoch 12.0. ")
     assert "validation" in text and "accuracy" in text and "nan" not in text
     assert repr(train_live()) == text
