@@ -71,7 +71,9 @@ def find_knob(page: LabPage) -> str:
     """Name of the value that the playground's first slider moves."""
     before = json.loads(page.kernel("import json; print(json.dumps(ours.values, default=str))"))
     page.page.wait_for_selector(f"{OURS[1]}[data-format=png]", state="attached")
-    assert not math.isnan(press(page, *OURS, "data-frame", 1, PAUSE)[0] or math.nan)
+    (moved,) = press(page, *OURS, "data-frame", 1, PAUSE)
+    if math.isnan(moved if moved is not None else math.nan):  # it stands at its end: to the left
+        press(page, *OURS, "data-frame", 2, PAUSE, 1)
     after = json.loads(page.kernel("print(json.dumps(ours.values, default=str))"))
     (knob,) = [key for key in after if after[key] != before[key]][:1]
     return knob

@@ -59,10 +59,16 @@ CONNECTION = """(status) =>
   window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.connectionStatus === status"""
 
 
-@pytest.fixture(scope="module")
-def lab(labs) -> tuple[str, Any]:
-    """JupyterLab as it comes; the faults are the same without subshells."""
-    return labs(True)
+# A knob's message comes on another thread without subshells: what a training does then may differ.
+BOTH = pytest.mark.parametrize(
+    "lab", [True, False], ids=["subshells", "no-subshells"], indirect=True
+)
+
+
+@pytest.fixture
+def lab(request, labs) -> tuple[str, Any]:
+    """JupyterLab as it comes, or as the test asks."""
+    return labs(getattr(request, "param", True))
 
 
 @pytest.fixture
@@ -94,6 +100,7 @@ def goes_on(live: Live) -> None:
         assert live.ask("p.state") == "running"
 
 
+@BOTH
 def test_an_interrupt_meant_for_a_cell_leaves_the_training_alone(opened):
     page = opened("interrupted.ipynb", TRAIN)
     live = Live(page, 0)
@@ -136,6 +143,7 @@ def test_a_restarted_kernel_leaves_a_picture_that_says_so(opened):
     assert page.errors() == [] and page.console_errors == []
 
 
+@BOTH
 def test_a_reloaded_page_finds_its_training_still_running(opened):
     """A saved notebook finds its playground by itself; one not saved, by running its cell."""
     page = opened("reloaded.ipynb", TRAIN)
@@ -157,6 +165,27 @@ def test_a_reloaded_page_finds_its_training_still_running(opened):
     fresh = Live(page, 0)
     assert fresh.ask("p.state") == "ready"
     fresh.press(fresh.knobs()[0], "ArrowRight")
+    fresh.ask("p.stop()")
+    assert page.errors() == [] and page.console_errors == []
+
+
+def test_a_page_reloaded_without_saving_loses_no_variable_and_trains_once(opened):
+    page = opened("unsaved.ipynb", TRAIN)
+    live = Live(page, 0)
+    live.button("Start").click()
+    live.button("Pause").wait_for()
+    page.kernel("answer, old = 42, training")
+    page.page.on("dialog", lambda dialog: dialog.accept())  # "Leave site?"
+    page.page.reload(wait_until="domcontentloaded")
+    page.wait_open()
+    assert page.kernel("print(answer, training.state)").strip() == "42 running"
+    page.run_cell(0)
+    fresh = Live(page, 0)
+    assert page.page.locator(".course-playground").count() == 1
+    assert page.kernel("print(old.closed, old is training)").strip() == "True False"
+    fresh.button("Start").click()
+    fresh.button("Pause").wait_for()
+    goes_on(fresh)
     fresh.ask("p.stop()")
     assert page.errors() == [] and page.console_errors == []
 
