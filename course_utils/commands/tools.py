@@ -31,7 +31,10 @@ def check(python: str) -> int:
 
 
 def clean() -> int:
-    """Remove ``.venv``, caches and build leftovers. Data and measurements stay."""
+    """Remove ``.venv``, the benchmarks' environments, caches and build leftovers.
+
+    Data and measurements stay.
+    """
     if VENV.exists() or VENV.is_symlink():
         remove(VENV, "clean")
         print("removed .venv")
@@ -40,7 +43,8 @@ def clean() -> int:
         for path in folders.pop().iterdir():
             if not path.is_dir() or path.is_symlink() or path.name in KEPT:
                 continue
-            if path.name in LEFTOVERS or path.name.endswith(".egg-info"):
+            measured_in = path.parent == ROOT / "benchmarks" and (path / "pyvenv.cfg").exists()
+            if path.name in LEFTOVERS or path.name.endswith(".egg-info") or measured_in:
                 shutil.rmtree(path)
                 print(f"removed {path.relative_to(ROOT)}")
             else:

@@ -273,7 +273,11 @@ def test_an_interrupt_while_downloading_costs_nothing_later_it_rebuilds(copy, mo
 def test_clean_removes_what_set_up_made_and_keeps_data(copy):
     (copy.root / "data").mkdir()
     (copy.root / "data" / "kept").touch()
+    for place in ("benchmarks/.peers", "mine"):
+        (copy.root / place).mkdir(parents=True)
+        (copy.root / place / "pyvenv.cfg").touch()
     assert copy.run("clean").returncode == 0
+    assert not (copy.root / "benchmarks/.peers").exists() and (copy.root / "mine").exists()
     assert not (copy.root / ".venv").exists()
     assert not list(copy.root.rglob("__pycache__"))
     assert (copy.root / "data" / "kept").exists() and (copy.root / "pyproject.toml").exists()
