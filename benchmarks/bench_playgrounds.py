@@ -57,6 +57,11 @@ def picture(value):
     plt.show()
 slider = control.bind(lambda *_: None).widget
 slider.add_class("bench-interact")
+# Not at an end, where one key does nothing and the next may change nothing that is seen.
+if hasattr(slider, "options"):
+    slider.index = len(slider.options) // 2
+elif not hasattr(slider, "base") and slider.value in (slider.min, slider.max):
+    slider.value = type(slider.value)((slider.min + slider.max) / 2)
 _ = interact(picture, value=slider)
 """
 

@@ -86,7 +86,11 @@ function render({ model, el }) {
     }
   }
 
-  // Runs of pixels that differ from the background: starts (uint32), lengths (uint16), RGB bytes.
+  const colour = (bytes, at) =>
+    (0xff000000 | (bytes[at + 2] << 16) | (bytes[at + 1] << 8) | bytes[at]) >>> 0;
+
+  // Runs of pixels that differ from the background: starts (uint32), lengths (uint16), and three
+  // bytes of colour for each pixel, or for each run if they are flat.
   function patch(message, buffer) {
     const { clean, image, pixels, dirty } = backgrounds.get(message.background);
     for (let i = 0; i < dirty.length; i += 2) {
@@ -101,8 +105,11 @@ function render({ model, el }) {
     for (let i = 0; i < runs; i++) {
       const end = starts[i] + lengths[i];
       dirty.push(starts[i], end);
-      for (let p = starts[i]; p < end; p++, at += 3) {
-        pixels[p] = 0xff000000 | (bytes[at + 2] << 16) | (bytes[at + 1] << 8) | bytes[at];
+      if (message.flat) {
+        pixels.fill(colour(bytes, at), starts[i], end);
+        at += 3;
+      } else {
+        for (let p = starts[i]; p < end; p++, at += 3) pixels[p] = colour(bytes, at);
       }
     }
     resize(image.width, image.height);

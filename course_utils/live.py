@@ -329,6 +329,7 @@ class Playground:
             "frame": number,
             "format": frame.format,
             "runs": frame.runs,
+            "flat": frame.flat,
             "background": frame.background,
             "generation": generation,
             "values": json.dumps(self._shown_values, default=str),

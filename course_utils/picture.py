@@ -3,7 +3,7 @@
 Only artists marked as animated are drawn again; everything else comes from a cached copy. At rest a
 frame is a lossless PNG at the resolution of the screen. While something moves, a frame is just the
 pixels that differ from the cached background, which the browser already has: there is nothing to
-compress and nothing to decode. Where much differs (an image that changes), it is a JPEG.
+compress and nothing to decode. Where much differs (a photograph that changes), it is a JPEG.
 """
 
 from __future__ import annotations
@@ -22,16 +22,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 JPEG_QUALITY = 90
-PATCH_AT_MOST = 0.12  # share of changed pixels above which a JPEG is smaller
+PATCH_AT_MOST = 0.5  # bytes per pixel of the picture; a JPEG, smaller then, takes time to decode
 KEPT = 4  # backgrounds, here and in the browser (canvas.js)
 
 
 class Frame(NamedTuple):
-    """What is sent: `format` is "png", "jpeg" or "patch" (of so many runs, on this background)."""
+    """What is sent: `format` is "png", "jpeg" or "patch".
+
+    A patch has so many `runs` on this `background`, each of one colour if `flat`.
+    """
 
     format: str
     data: bytes
     runs: int = 0
+    flat: bool = False
     background: int = 0
 
 
@@ -154,24 +158,32 @@ def encode(pixels: np.ndarray, kind: str) -> bytes:
 def changed_pixels(pixels: np.ndarray, background: np.ndarray) -> Frame | None:
     """The runs of `pixels` that differ from `background`; None if they are too many to be worth it.
 
-    Layout: starts (uint32), lengths (uint16), then three bytes of colour for each pixel.
+    Layout: starts (uint32), lengths (uint16), then three bytes of colour for each pixel or, where
+    that takes less (surfaces), a run ends with its colour, and there are three bytes for each run.
     """
     import numpy as np
 
     new = np.ascontiguousarray(pixels).reshape(-1, 4)
     words = new.view(np.uint32).ravel()
     where = np.flatnonzero(words != background.reshape(-1, 4).view(np.uint32).ravel())
-    if len(where) > PATCH_AT_MOST * len(words):
+    # A run ends where the next changed pixel is not the neighbour.
+    ends = np.diff(where) != 1
+    colours = words[where]
+    ends_flat = ends | (colours[1:] != colours[:-1])
+    any_run = min(1, len(where))
+    size = 6 * (any_run + np.count_nonzero(ends)) + 3 * len(where)
+    size_flat = 9 * (any_run + np.count_nonzero(ends_flat))
+    flat = bool(size_flat < size)
+    if min(size, size_flat) > PATCH_AT_MOST * len(words):
         return None
-    # A run ends where the next changed pixel is not the neighbour, and before it gets too long.
-    breaks = np.flatnonzero(np.diff(where) != 1) + 1
-    first = np.concatenate([np.zeros(min(1, len(where)), np.intp), breaks])
+    breaks = np.flatnonzero(ends_flat if flat else ends) + 1
+    first = np.concatenate([np.zeros(any_run, np.intp), breaks])
     lengths = np.diff(np.append(first, len(where)))
     if len(lengths) and lengths.max() > 0xFFFF:
         return None
     parts = (
         where[first].astype("<u4").tobytes(),
         lengths.astype("<u2").tobytes(),
-        new[where, :3].tobytes(),
+        new[where[first] if flat else where, :3].tobytes(),
     )
-    return Frame("patch", b"".join(parts), runs=len(first))
+    return Frame("patch", b"".join(parts), runs=len(first), flat=flat)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 
 import pytest
 
@@ -33,3 +34,11 @@ def test_one_can_be_chosen(runner, capfd):
 def test_an_unknown_name_lists_the_known(runner, capsys):
     assert runner.main(["goood"]) == 2
     assert "Did you mean good? Known: good, missed." in capsys.readouterr().err
+
+
+def test_the_published_tables_cover_every_measurement():
+    module = importlib.import_module("benchmarks.__main__")
+    page = (module.ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^`.*python -m benchmarks[. ](?:bench_)?(\w+).*`$", page, re.MULTILINE)
+    assert sorted(commands) == module.known()
+    assert page.count("*Reading.*") >= 8 and "TODO" not in page

@@ -13,7 +13,7 @@ from PIL import Image
 
 from course_utils.controls import Checks, Choice, Slider, Toggle
 from course_utils.live import Playground
-from course_utils.picture import KEPT, Picture, changed_pixels, encode
+from course_utils.picture import KEPT, Frame, Picture, changed_pixels, encode
 from course_utils.renderer import REST_AFTER
 
 
@@ -161,13 +161,8 @@ def test_a_moving_slider_is_sent_as_a_patch_and_rests_as_png(wave):
     for other, data in page.messages:
         if other["type"] == "background" and other["background"] == number:
             background = data
-    pixels = np.array(Image.open(io.BytesIO(background)).convert("RGB")).reshape(-1, 3)
-    runs = message["runs"]
-    starts = np.frombuffer(patch, "<u4", runs)
-    lengths = np.frombuffer(patch, "<u2", runs, 4 * runs)
-    colours = np.frombuffer(patch, np.uint8, offset=6 * runs).reshape(-1, 3)
-    where = np.concatenate([np.arange(s, s + n) for s, n in zip(starts, lengths, strict=True)])
-    pixels[where] = colours
+    sent = Frame("patch", patch, message["runs"], message["flat"])
+    pixels = laid_over(np.array(Image.open(io.BytesIO(background)).convert("RGBA")), sent)
     wanted = np.array(Image.open(io.BytesIO(png)).convert("RGB")).reshape(-1, 3)
     assert np.array_equal(pixels, wanted)
 
@@ -316,9 +311,39 @@ def test_every_control_knows_its_ends_and_accepts_them(wave):
                 assert repr(wave).startswith("A wave")
 
 
+def laid_over(background, patch):
+    """What the page makes of `patch`: as `patch` in canvas.js."""
+    pixels = background.reshape(-1, 4)[:, :3].copy()
+    runs = patch.runs
+    starts = np.frombuffer(patch.data, "<u4", runs)
+    lengths = np.frombuffer(patch.data, "<u2", runs, 4 * runs)
+    colours = np.frombuffer(patch.data, np.uint8, offset=6 * runs).reshape(-1, 3)
+    if patch.flat:
+        colours = np.repeat(colours, lengths, axis=0)
+    where = np.concatenate([np.arange(s, s + n) for s, n in zip(starts, lengths, strict=True)])
+    pixels[where] = colours
+    return pixels
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_picture_patch_sends_surfaces_by_colour_and_lines_by_pixel(flat):
+    rng = np.random.default_rng(0)
+    background = np.full((60, 80, 4), 255, np.uint8)
+    new = background.copy()
+    if flat:
+        new[5:30, 10:70, :3], new[20:40, 30:50, :3] = (0, 114, 178), (213, 94, 0)
+    else:
+        new[5:12, 10:70, :3] = rng.integers(0, 250, (7, 60, 3))
+    patch = changed_pixels(new, background)
+    assert patch is not None and patch.flat == flat
+    assert len(patch.data) == 6 * patch.runs + 3 * (patch.runs if flat else 7 * 60)
+    assert np.array_equal(laid_over(background, patch), new.reshape(-1, 4)[:, :3])
+
+
 def test_picture_patch_is_refused_when_too_much_changes():
     background = np.zeros((50, 50, 4), np.uint8)
-    assert changed_pixels(np.full_like(background, 9), background) is None
+    noise = np.random.default_rng(0).integers(0, 250, background.shape, dtype=np.uint8)
+    assert changed_pixels(noise, background) is None
     same = changed_pixels(background, background)
     assert same is not None and same.runs == 0 and same.data == b""
     assert encode(background, "jpeg")[:2] == b"\xff\xd8"
