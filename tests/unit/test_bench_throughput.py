@@ -243,11 +243,13 @@ def test_an_environment_sees_the_course_and_is_found_ready(tmp_path, monkeypatch
     monkeypatch.setattr(peers, "install", lambda folder, name: seen.append(name) or ("1.2", ""))
     first = peers.prepare(folder, ("a-peer",))
     assert first.versions == {"a-peer": "1.2"} and not first.missing
-    ask = "import sys, importlib.util as u; print(sys.prefix, u.find_spec('torch').origin)"
+    ask = (
+        "import sys, importlib.util as u; print(sys.prefix, u.find_spec('torch').origin, sep='\\n')"
+    )
     answer = subprocess.run(
         [first.python, "-c", ask], capture_output=True, text=True, env=peers.surroundings()
     )
-    prefix, file = answer.stdout.split()
+    prefix, file = answer.stdout.splitlines()
     assert prefix == str(folder) and file == torch.__file__
     pins = (folder / "constraints.txt").read_text().splitlines()
     assert f"torch=={metadata.version('torch')}" in pins
