@@ -19,6 +19,10 @@ FOLDER = Path(__file__).resolve().parent
 STAMP = "installed.json"  # written last: without it, or with another content, we start afresh
 
 
+# In an environment's Python: the folder of its packages, for `show_packages`.
+ASK_FOLDER = "import sysconfig; print(sysconfig.get_path('purelib'))"
+
+
 class InstallError(RuntimeError):
     """A package could not be had, or the index could not be asked."""
 
@@ -26,6 +30,15 @@ class InstallError(RuntimeError):
 def python_of(folder: Path) -> Path:
     """The interpreter of a virtual environment."""
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def show_packages(own: str, others: list[str]) -> None:
+    """Let an environment see the packages in the folders ``others`` after those in its ``own``.
+
+    Not as bare paths: addsitedir also reads the .pth files there, such as an editable install's.
+    """
+    lines = [f"import site; site.addsitedir({one!r})\n" for one in others]
+    Path(own.strip(), "course.pth").write_text("".join(lines), encoding="utf-8")
 
 
 def wish(packages: tuple[str, ...]) -> dict:
@@ -50,13 +63,9 @@ def make(name: str, packages: tuple[str, ...]) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     print(f"Installing {', '.join(packages)} into {folder.name} ...", flush=True)
     _run([sys.executable, "-m", "venv", str(folder)])
-    # After its own packages in the search path come those of the course. addsitedir, because the
-    # course itself is there by way of a .pth file. pip counts what it finds so as installed, and
-    # brings only what is missing or must be another version.
-    asked = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
-    own = Path(_run(asked).strip())
-    line = f"import site; site.addsitedir({wanted['beside']!r})\n"
-    (own / "course.pth").write_text(line, encoding="utf-8")
+    # pip counts what it finds so as installed, and brings only what is missing or must be another
+    # version.
+    show_packages(_run([str(python), "-c", ASK_FOLDER]), [wanted["beside"]])
     _run([str(python), "-m", "pip", "install", "--quiet", *packages])
     stamp.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
     return python

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from benchmarks.extra_environment import ASK_FOLDER, python_of, show_packages
 from course_utils.commands.pip_run import NETWORK
 
 FOLDER = Path(__file__).resolve().parent / ".peers"
@@ -57,10 +58,6 @@ def course() -> dict:
     }
 
 
-def interpreter(folder: Path) -> Path:
-    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
 def surroundings() -> dict[str, str]:
     """Environment variables for the peers' interpreter: it writes no .pyc beside our packages."""
     steered = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_USER")
@@ -79,7 +76,7 @@ def prepare(folder: Path = FOLDER, wanted: tuple[str, ...] = PEERS) -> Environme
         state = json.loads(stamp.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         state = {}
-    if state.get("course") != here or not interpreter(folder).exists():
+    if state.get("course") != here or not python_of(folder).exists():
         create(folder, here["folders"])
         state = {"course": here, "peers": {}}
     pins = [f"{name}=={version}\n" for name, version in here["packages"].items()]
@@ -95,7 +92,7 @@ def prepare(folder: Path = FOLDER, wanted: tuple[str, ...] = PEERS) -> Environme
                 missing[name] = reason
         stamp.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
     versions = {name: state["peers"][name] for name in wanted if name in state["peers"]}
-    return Environment(interpreter(folder), versions, missing)
+    return Environment(python_of(folder), versions, missing)
 
 
 def create(folder: Path, shown: list[str]) -> None:
@@ -104,18 +101,14 @@ def create(folder: Path, shown: list[str]) -> None:
         shutil.rmtree(folder)
     command = [sys.executable, "-m", "venv", str(folder)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=surroundings())
-    ask = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
-    answer = subprocess.run(
-        [interpreter(folder), "-c", ask], check=True, capture_output=True, text=True
-    )
-    # Not the bare paths: addsitedir also reads the .pth files there, such as an editable install's.
-    lines = [f"import site; site.addsitedir({one!r})\n" for one in shown]
-    Path(answer.stdout.strip(), "course.pth").write_text("".join(lines), encoding="utf-8")
+    ask = [python_of(folder), "-c", ASK_FOLDER]
+    answer = subprocess.run(ask, check=True, capture_output=True, text=True)
+    show_packages(answer.stdout, shown)
 
 
 def install(folder: Path, name: str) -> tuple[str | None, str]:
     """(version, "") of the peer after its installation, or (None, the reason in one line)."""
-    python = str(interpreter(folder))
+    python = str(python_of(folder))
     command = [python, "-m", "pip", "install", "--prefer-binary", "--no-input"]
     command += ["--disable-pip-version-check", "--retries", "2", "--timeout", "20"]
     command += ["-c", str(folder / "constraints.txt"), name]

@@ -102,11 +102,11 @@ class Picture:
     def news(self) -> tuple[int, bytes] | None:
         """The `background`, noted as known; None if the browser has it."""
         with self.lock:
-            if self._render(1.0).number in self.known:
+            shown = self._render(1.0)
+            if shown.number in self.known:
                 return None
-            number, data = self.background()
-            self.known = [*self.known, number][-KEPT:]
-            return number, data
+            self.known = [*self.known, shown.number][-KEPT:]
+            return shown.number, encode(shown.background, "png")
 
     def _render(self, scale: float) -> Shown:
         import numpy as np

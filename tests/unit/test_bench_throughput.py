@@ -267,7 +267,7 @@ def test_a_peer_that_could_not_be_installed_is_tried_again(tmp_path, monkeypatch
     answers = {"good": ("1.0", ""), "bad": (None, "it wants another torch")}
     seen = []
     monkeypatch.setattr(peers, "create", lambda folder, shown: folder.mkdir())
-    monkeypatch.setattr(peers, "interpreter", lambda folder: folder)  # exists once created
+    monkeypatch.setattr(peers, "python_of", lambda folder: folder)  # exists once created
     monkeypatch.setattr(peers, "install", lambda folder, name: seen.append(name) or answers[name])
     for _ in range(2):
         found = peers.prepare(tmp_path / "peers", ("good", "bad"))
