@@ -16,6 +16,10 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+
+# DDP imports this, and default arguments in it then keep the process group that exists. With it
+# gloo's threads outlive Python: now and then "terminate called without an active exception".
+import torch.distributed.nn.functional
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel

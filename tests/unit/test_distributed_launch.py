@@ -192,6 +192,20 @@ def sleeper(tmp_path):
     return path
 
 
+def test_a_worker_has_no_threads_of_its_process_group_when_it_ends(tmp_path):
+    """One that lives on while Python ends can take the whole run down with it."""
+    script = tmp_path / "counts.py"
+    script.write_text(
+        "import psutil\n"
+        "from course_utils.distributed import train\n"
+        "before = psutil.Process().num_threads()\n"
+        "train.main(['--epochs', '1'])\n"
+        "print(f'left: {psutil.Process().num_threads() - before}')\n"
+    )
+    printed = run_torchrun(script=str(script), workers=2, echo=False).output
+    assert printed.count("left: 0") == 2
+
+
 @posix
 def test_when_the_launcher_is_killed_its_processes_end(sleeper, tmp_path):
     with Watched(f"script={str(sleeper)!r}", tmp_path) as watched:

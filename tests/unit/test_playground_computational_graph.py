@@ -48,11 +48,12 @@ def assert_shown_well(playground) -> None:
 
 
 def test_default_state_says_what_it_shows():
-    assert repr(graph_explorer()) == (
+    playground = graph_explorer()
+    assert repr(playground) == (
         "bill = (a·n + c·m)·t: for a = 2.5, n = 3, c = 4, m = 2, t = 1.1 the result is "
         "bill = 17.05. Gradients: a: 3.3, n: 2.75, c: 2.2, m: 4.4, t: 15.5."
     )
-    assert PLAYGROUND.title.get_text() == "bill = (a·n + c·m)·t     t moves it most"
+    assert playground.title.get_text() == "bill = (a·n + c·m)·t     t moves it most"
 
 
 @pytest.mark.parametrize("name", EXPRESSIONS)

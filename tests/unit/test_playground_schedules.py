@@ -55,7 +55,8 @@ def shows(playground, design, run):
     return words
 
 
-def test_the_default_state(playground):
+def test_the_default_state():
+    playground = schedule_designer()
     assert repr(playground) == (
         "Step from 0.1, × 0.5 every 2 epochs. Update 400 of 400, rate now 0.0063. Validation loss "
         "of five networks 0.238 ± 0.006, accuracy 94.2 %; with a constant 0.1 it is 0.278."
