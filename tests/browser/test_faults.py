@@ -59,18 +59,6 @@ CONNECTION = """(status) =>
   window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.connectionStatus === status"""
 
 
-# A knob's message comes on another thread without subshells: what a training does then may differ.
-BOTH = pytest.mark.parametrize(
-    "lab", [True, False], ids=["subshells", "no-subshells"], indirect=True
-)
-
-
-@pytest.fixture
-def lab(request, labs) -> tuple[str, Any]:
-    """JupyterLab as it comes, or as the test asks."""
-    return labs(getattr(request, "param", True))
-
-
 @pytest.fixture
 def opened(browser, lab) -> Iterator[Callable[..., LabPage]]:
     """`opened(name, source)` writes a notebook of one cell; `opened(name)` opens it once more."""
@@ -100,7 +88,6 @@ def goes_on(live: Live) -> None:
         assert live.ask("p.state") == "running"
 
 
-@BOTH
 def test_an_interrupt_meant_for_a_cell_leaves_the_training_alone(opened):
     page = opened("interrupted.ipynb", TRAIN)
     live = Live(page, 0)
@@ -143,7 +130,6 @@ def test_a_restarted_kernel_leaves_a_picture_that_says_so(opened):
     assert page.errors() == [] and page.console_errors == []
 
 
-@BOTH
 def test_a_reloaded_page_finds_its_training_still_running(opened):
     """A saved notebook finds its playground by itself; one not saved, by running its cell."""
     page = opened("reloaded.ipynb", TRAIN)
