@@ -8,9 +8,7 @@ machine slows all alike; the echo floor is a slider whose callback sets a Label.
 from __future__ import annotations
 
 import json
-import platform
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
@@ -26,7 +24,7 @@ from benchmarks.live_page import (
     echo,
     press,
 )
-from benchmarks.report import store
+from benchmarks.report import environment, store
 from tests.browser.lab import LabPage, chromium, lab_server, write_notebook
 
 RESULT = Path(__file__).parent / "results" / "live.json"
@@ -211,15 +209,8 @@ def main() -> int:
             print(f"  {what:<36}{measured:>12}  {wanted:<12}{'' if reached else 'MISSED'}")
             passed &= reached
         runs.append(run)
-    report = {
-        "name": "live",
-        "passed": passed,
-        "runs": runs,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "platform": sys.platform,
-    }
-    return store(RESULT, report)
+    report = {"name": "live", "passed": passed, "runs": runs}
+    return store(RESULT, report | environment())
 
 
 if __name__ == "__main__":

@@ -30,7 +30,6 @@ from __future__ import annotations
 import argparse
 import copy
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -44,7 +43,7 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR, StepLR
 from torch.utils.data import DataLoader
 
-from benchmarks.report import store
+from benchmarks.report import environment, store
 from course_utils import mnist_files
 from course_utils.data import DataError, Digits, data_home, digits
 from course_utils.models import digit_cnn
@@ -308,11 +307,7 @@ def describe(device: torch.device) -> dict:
     return {
         "device": device.type,
         "accelerator": here if on_gpu or here == "none here" else f"{here}, not used",
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-    }
+    } | environment()
 
 
 def main(arguments: list[str] | None = None) -> int:

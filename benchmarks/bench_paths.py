@@ -7,7 +7,6 @@ The two are timed in turn, so that a busy machine slows both alike.
 
 from __future__ import annotations
 
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.report import store
+from benchmarks.report import environment, store
 from course_utils.optimizers import OPTIMIZERS, Optimizer, make_optimizer
 from course_utils.paths import descend
 from course_utils.surfaces import Surface, get_surface
@@ -102,11 +101,8 @@ def main() -> int:
         "aim_ratio": AIM,
         "passed": passed,
         "rows": rows,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
     }
-    return store(RESULT, report)
+    return store(RESULT, report | environment())
 
 
 if __name__ == "__main__":

@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.live_page import CANCEL, CELLS, FLOOD, INTERACT, MARK_OUTPUT, OURS, echo, press
-from benchmarks.report import store
+from benchmarks.report import environment, store
 from course_utils import playgrounds
 from course_utils.names import look_up
 from tests.browser.lab import LabPage, chromium, lab_server, write_notebook
@@ -174,10 +173,9 @@ def main(wanted: list[str]) -> int:
             page.close()
             print(line(rows[-1]), flush=True)
     print("aims: faster ≥ 5, echo ≤ 2, flood ≤ 2 echoes + 150 ms, first ≤ 150 ms, busy ≤ 3")
-    machine = {"python": platform.python_version(), "machine": platform.machine()}
     passed = not any(row["missed"] for row in rows)
-    report = {"name": "playgrounds", "passed": passed, "rows": rows} | machine
-    return store(RESULT, report)
+    report = {"name": "playgrounds", "passed": passed, "rows": rows}
+    return store(RESULT, report | environment())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import statistics
 import sys
@@ -33,7 +32,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from benchmarks.report import store
+from benchmarks.report import environment, store
 from course_utils.models import digit_cnn, digit_mlp
 
 RESULT = Path(__file__).parent / "results" / "speedups.json"
@@ -254,16 +253,13 @@ def main() -> int:
             f"2 processes {line['two_ms']:.2f} ms, {line['speedup']:.2f} times as fast "
             f"({low:.2f}-{high:.2f} in three runs){verdict}"
         )
-    environment = {
-        "torch": torch.__version__,
-        "python": platform.python_version(),
+    here = environment() | {
         "processors": os.cpu_count(),
         "capability": torch.backends.cpu.get_cpu_capability(),
-        "machine": platform.machine(),
         "date": time.strftime("%Y-%m-%d"),
     }
     passed = all(line["passed"] for line in alone + shared)
-    report = {"environment": environment, "passed": passed, "rows": alone, "shared": shared}
+    report = {"environment": here, "passed": passed, "rows": alone, "shared": shared}
     return store(RESULT, report)
 
 
