@@ -27,7 +27,7 @@ from course_utils.names import look_up
 from tests.browser.lab import LabPage, chromium, lab_server, write_notebook
 
 RESULT = Path(__file__).parent / "results" / "playgrounds.json"
-ROUNDS, PRESSES, PAUSE = 2, 10, 160
+ROUNDS, PRESSES, PAUSE = 2, 10, 300  # a pause as in bench_live
 # The pad has no slider: its input is the pen.
 WITHOUT_SLIDER = ("digit_pad",)
 
@@ -75,9 +75,9 @@ def find_knob(page: LabPage) -> str:
     """Name of the value that the playground's first slider moves."""
     before = json.loads(page.kernel("import json; print(json.dumps(ours.values, default=str))"))
     page.page.wait_for_selector(f"{OURS[1]}[data-format=png]", state="attached")
-    (moved,) = press(page, *OURS, "data-frame", 1, PAUSE)
+    (moved,) = press(page, *OURS, "data-generation", 1, PAUSE)
     if math.isnan(moved if moved is not None else math.nan):  # it stands at its end: to the left
-        press(page, *OURS, "data-frame", 2, PAUSE, 1)
+        press(page, *OURS, "data-generation", 2, PAUSE, 1)
     after = json.loads(page.kernel("print(json.dumps(ours.values, default=str))"))
     (knob,) = [key for key in after if after[key] != before[key]][:1]
     return knob
@@ -99,7 +99,7 @@ def measure(page: LabPage, name: str) -> dict:
     for _ in range(ROUNDS):
         ways["echo"] += echo(page, PRESSES, PAUSE)
         # Right and left in turns: the slider may stand next to one of its ends.
-        ways["ours"] += press(page, *OURS, "data-frame", PRESSES, PAUSE, 1)
+        ways["ours"] += press(page, *OURS, "data-generation", PRESSES, PAUSE, 1)
         if trains:
             page.kernel("ours.stop()")
         ways["interact"] += press(page, *INTERACT, None, PRESSES, PAUSE, 1)

@@ -77,10 +77,12 @@ PRESS = """async ([handle, watch, attribute, count, pause, run]) => {
   for (let i = 0; i < count; i++) {
     const target = document.querySelector(watch);
     const old = target.querySelector('img')?.src;
+    const was = attribute && target.getAttribute(attribute);
     knob.focus({preventScroll: true});
     const key = Math.floor(i / run) % 2 ? 'ArrowLeft' : 'ArrowRight';
     const changed = new Promise((done) => {
       const observer = new MutationObserver(async () => {
+        if (attribute && target.getAttribute(attribute) === was) return; // of an older value
         if (old && (target.querySelector('img')?.src ?? old) === old) return; // cleared, not drawn
         observer.disconnect();
         const images = [...target.querySelectorAll('img')];

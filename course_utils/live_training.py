@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from .live import RENDERER, REST_AFTER, Playground, button, describe_error
 
 REPAINT_EVERY = 1 / 15  # seconds between two pictures of a running training
-FIRST_FRAME = 0.08  # seconds for which a new run waits at most for its first picture to be drawn
+DRAWING = 0.08  # seconds for which a training waits at most until its picture is drawn
 NAP = 0.02  # seconds between two looks at the controls while a training rests
 YIELDS = 12  # turns of the event loop between mini-batches: a message needs several to arrive
 
@@ -269,10 +269,8 @@ class TrainingPlayground(Playground):
                     break
                 now = time.monotonic()
                 if now - painted >= REPAINT_EVERY:
-                    first, painted = not painted, now
-                    RENDERER.request(self)
-                    while first and self._drawn_run < run and time.monotonic() < now + FIRST_FRAME:
-                        await asyncio.sleep(0.002)  # drawing has the processor for itself
+                    painted = now
+                    await self._repaint(run)
                 for _ in range(YIELDS):
                     await asyncio.sleep(0)
                 if wait := self.wait_after(result):
@@ -283,6 +281,15 @@ class TrainingPlayground(Playground):
                     await self._wake.wait()
         finally:
             training.close()
+
+    async def _repaint(self, run: int) -> None:
+        """Ask for a picture, and sleep while it is drawn: it then has the processor for itself."""
+        frames, end = self._frames, time.monotonic() + DRAWING
+        RENDERER.request(self)
+        while time.monotonic() < end and run == self._run:
+            if self._drawn_run == run and (self._frames > frames or not self.can_send()):
+                return
+            await asyncio.sleep(0.002)
 
     async def _rest_until(self, end: float, run: int) -> None:
         """Sleep, but not when something has happened meanwhile."""
