@@ -79,6 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
         if dist.is_initialized():
             dist.barrier()  # nobody runs ahead of the checkpoint
     if dist.is_initialized():
+        del parallel  # it holds the process group as well, which must end now
         dist.destroy_process_group()
 
 
