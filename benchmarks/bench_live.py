@@ -20,6 +20,7 @@ from benchmarks.live_page import (
     MARK_OUTPUT,
     ORDER,
     OURS,
+    PAUSE,
     census,
     echo,
     press,
@@ -40,9 +41,9 @@ def measure_latency(page: LabPage) -> dict[str, float]:
     ways: dict[str, list[float]] = {"echo": [], "ours": [], "interact": []}
     page.page.evaluate(MARK_OUTPUT)
     for _ in range(ROUNDS):
-        ways["echo"] += echo(page, PRESSES, 300)
-        ways["ours"] += press(page, *OURS, "data-generation", PRESSES, 300)
-        ways["interact"] += press(page, *INTERACT, None, PRESSES, 300)
+        ways["echo"] += echo(page, PRESSES, PAUSE)
+        ways["ours"] += press(page, *OURS, PRESSES, PAUSE)
+        ways["interact"] += press(page, *INTERACT, PRESSES, PAUSE)
     result = {name: median(times) for name, times in ways.items()}
     result["times_faster"] = result["interact"] / result["ours"]
     result["times_echo"] = result["ours"] / result["echo"]

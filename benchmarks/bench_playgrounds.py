@@ -20,14 +20,24 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.live_page import CANCEL, CELLS, FLOOD, INTERACT, MARK_OUTPUT, OURS, echo, press
+from benchmarks.live_page import (
+    CANCEL,
+    CELLS,
+    FLOOD,
+    INTERACT,
+    MARK_OUTPUT,
+    OURS,
+    PAUSE,
+    echo,
+    press,
+)
 from benchmarks.report import environment, store
 from course_utils import playgrounds
 from course_utils.names import look_up
 from tests.browser.lab import LabPage, chromium, lab_server, write_notebook
 
 RESULT = Path(__file__).parent / "results" / "playgrounds.json"
-ROUNDS, PRESSES, PAUSE = 2, 10, 300  # a pause as in bench_live
+ROUNDS, PRESSES = 2, 10
 # The pad has no slider: its input is the pen.
 WITHOUT_SLIDER = ("digit_pad",)
 
@@ -75,9 +85,9 @@ def find_knob(page: LabPage) -> str:
     """Name of the value that the playground's first slider moves."""
     before = json.loads(page.kernel("import json; print(json.dumps(ours.values, default=str))"))
     page.page.wait_for_selector(f"{OURS[1]}[data-format=png]", state="attached")
-    (moved,) = press(page, *OURS, "data-generation", 1, PAUSE)
+    (moved,) = press(page, *OURS, 1, PAUSE)
     if math.isnan(moved if moved is not None else math.nan):  # it stands at its end: to the left
-        press(page, *OURS, "data-generation", 2, PAUSE, 1)
+        press(page, *OURS, 2, PAUSE, 1)
     after = json.loads(page.kernel("print(json.dumps(ours.values, default=str))"))
     (knob,) = [key for key in after if after[key] != before[key]][:1]
     return knob
@@ -99,10 +109,10 @@ def measure(page: LabPage, name: str) -> dict:
     for _ in range(ROUNDS):
         ways["echo"] += echo(page, PRESSES, PAUSE)
         # Right and left in turns: the slider may stand next to one of its ends.
-        ways["ours"] += press(page, *OURS, "data-generation", PRESSES, PAUSE, 1)
+        ways["ours"] += press(page, *OURS, PRESSES, PAUSE, 1)
         if trains:
             page.kernel("ours.stop()")
-        ways["interact"] += press(page, *INTERACT, None, PRESSES, PAUSE, 1)
+        ways["interact"] += press(page, *INTERACT, PRESSES, PAUSE, 1)
     row = {"playground": name, "knob": knob, "trains": trains}
     row |= {way: median(times) for way, times in ways.items()}
     row["times_faster"] = row["interact"] / row["ours"]

@@ -61,9 +61,10 @@ def census():
 ORDER = list(CELLS)
 
 
-# Where a key is pressed, and what is repainted.
-OURS = (".bench-ours", ".bench-ours .course-live canvas")
-INTERACT = (".bench-interact", ".bench-output")
+PAUSE = 300  # milliseconds between two key presses
+# Where a key is pressed, what is repainted, and the attribute that says for which value, if any.
+OURS = (".bench-ours", ".bench-ours .course-live canvas", "data-generation")
+INTERACT = (".bench-interact", ".bench-output", None)
 MARK_OUTPUT = """() => {
   const slider = document.querySelector('.bench-interact');
   slider.closest('.widget-interact').querySelector('.jupyter-widget-output, .widget-output')

@@ -196,14 +196,20 @@ def test_a_worker_has_no_threads_of_its_process_group_when_it_ends(tmp_path):
     """One that lives on while Python ends can take the whole run down with it."""
     script = tmp_path / "counts.py"
     script.write_text(
-        "import psutil\n"
+        "import gc, psutil\n"
         "from course_utils.distributed import train\n"
+        "destroy = train.dist.destroy_process_group\n"
+        "def watched():\n"
+        "    models = [x for x in gc.get_objects() if type(x) is train.DistributedDataParallel]\n"
+        "    print(f'models: {len(models)}')\n"
+        "    destroy()\n"
+        "train.dist.destroy_process_group = watched\n"
         "before = psutil.Process().num_threads()\n"
         "train.main(['--epochs', '1'])\n"
         "print(f'left: {psutil.Process().num_threads() - before}')\n"
     )
     printed = run_torchrun(script=str(script), workers=2, echo=False).output
-    assert printed.count("left: 0") == 2
+    assert printed.count("models: 0") == printed.count("left: 0") == 2
 
 
 @posix
