@@ -52,7 +52,7 @@ INTERACT_CELL = """
 %matplotlib inline
 import matplotlib.pyplot as plt
 from ipywidgets import interact
-from course_utils.live_training import TrainingPlayground
+from course_utils.live.training import TrainingPlayground
 twin = {name}()
 (control,) = [control for control in twin.controls() if control.name == knob]
 def result(values):

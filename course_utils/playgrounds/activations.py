@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from course_utils.controls import Choice, Control, Slider, row
-from course_utils.live import Playground
+from course_utils.live.controls import Choice, Control, Slider, row
+from course_utils.live.playground import Playground
+from course_utils.live.quick_text import QuickText
 from course_utils.names import look_up
 from course_utils.plotting import BLUE, GREY, RED
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 
 END = 6.0  # of the axis of z, on both sides
 GRID = np.linspace(-END, END, 481)

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from matplotlib.collections import LineCollection
 
-from course_utils.controls import Choice, Control, Notches, Slider, row
-from course_utils.live_training import TrainingPlayground
+from course_utils.live.controls import Choice, Control, Notches, Slider, row
+from course_utils.live.quick_text import QuickText
+from course_utils.live.training import TrainingPlayground
 from course_utils.playgrounds.batch_lr_compute import (
     BATCH_SIZES,
     BUDGETS,
@@ -28,7 +29,6 @@ from course_utils.playgrounds.before import Before
 from course_utils.playgrounds.seeded import one_thread
 from course_utils.plotting import BLACK, GREY, RED, SPLIT_STYLES
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 
 KEEP_GOING = "keep going"
 SECONDS = 16.0  # that a run lasts when knobs take effect on the way

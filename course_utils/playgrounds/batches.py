@@ -12,12 +12,12 @@ import torch
 from matplotlib.collections import LineCollection
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
-from course_utils.controls import Control, Notches, Slider, Toggle
 from course_utils.data import digits
-from course_utils.live import Playground
+from course_utils.live.controls import Control, Notches, Slider, Toggle
+from course_utils.live.playground import Playground
+from course_utils.live.quick_text import QuickText
 from course_utils.plotting import BLACK, BLUE, GREY, RED
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 
 BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
 SEED = 0

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgb
 
-from course_utils.controls import Choice, Control, Slider
-from course_utils.live import Playground
+from course_utils.live.controls import Choice, Control, Slider
+from course_utils.live.playground import Playground
 from course_utils.playgrounds.broadcast_compute import (
     MEANS,
     MOST,

@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Circle, FancyArrowPatch
 
-from course_utils.controls import Choice, Control, Slider, row
-from course_utils.live import Playground
+from course_utils.live.controls import Choice, Control, Slider, row
+from course_utils.live.playground import Playground
+from course_utils.live.quick_text import QuickText
 from course_utils.playgrounds.graph_compute import (
     EXPRESSIONS,
     MOST_STEPS,
@@ -22,7 +23,6 @@ from course_utils.playgrounds.graph_compute import (
 )
 from course_utils.plotting import GREY, RED
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 from course_utils.scalar_autograd import Scalar
 
 WIDTH, HEIGHT = 9.0, 3.3  # inches; the axes have the same units

@@ -11,13 +11,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from course_utils.controls import Choice, Control, Slider, row
-from course_utils.live_training import TrainingPlayground
+from course_utils.live.controls import Choice, Control, Slider, row
+from course_utils.live.quick_text import QuickText
+from course_utils.live.training import TrainingPlayground
 from course_utils.names import look_up
 from course_utils.playgrounds.seeded import one_thread, seeded_network
 from course_utils.plotting import BLUE, GREEN, GREY, RED
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 
 NUM_EPOCHS = 2_000
 GROUP = 20  # epochs between two looks at the controls: about 5 ms

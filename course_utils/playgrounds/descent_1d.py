@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.controls import Choice, Control, Slider
-from course_utils.live import Playground
+from course_utils.live.controls import Choice, Control, Slider
+from course_utils.live.playground import Playground
+from course_utils.live.quick_text import QuickText
 from course_utils.plotting import BLUE, GREEN, GREY, RED
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 
 LIMIT = 1e3  # a point farther away than this counts as diverged
 NEAR = 0.01  # a point this close to a minimum has arrived

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from course_utils.controls import Control, Slider, Toggle
-from course_utils.live import Playground
+from course_utils.live.controls import Control, Slider, Toggle
+from course_utils.live.playground import Playground
+from course_utils.live.quick_text import QuickText
 from course_utils.paths import ema
 from course_utils.plotting import BLUE, GREY, RED
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 
 DAYS = 120
 DAYS_SHOWN = 60  # in the panel of the weights

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from matplotlib.collections import PolyCollection
 
-from course_utils.controls import Choice, Control, Notches, Slider, row
-from course_utils.live import Playground
+from course_utils.live.controls import Choice, Control, Notches, Slider, row
+from course_utils.live.playground import Playground
+from course_utils.live.quick_text import QuickText
 from course_utils.names import look_up
 from course_utils.plotting import BLUE, GREEN, GREY, RED
-from course_utils.quick_text import QuickText
 
 DEPTH = 12
 SAMPLES = 64

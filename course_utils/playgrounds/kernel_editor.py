@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
-from course_utils.controls import Choice, Control, Notches, Slider, row
-from course_utils.live import Playground
+from course_utils.live.controls import Choice, Control, Notches, Slider, row
+from course_utils.live.playground import Playground
+from course_utils.live.quick_text import QuickText
 from course_utils.playgrounds.kernel_compute import (
     KERNELS,
     NAMES,
@@ -31,7 +32,6 @@ from course_utils.playgrounds.kernel_compute import (
 )
 from course_utils.playgrounds.moving_parts import MovingParts
 from course_utils.plotting import BLUE, GREY, RED
-from course_utils.quick_text import QuickText
 
 # From orange (negative) through white (0) to blue (positive).
 SIGNED = LinearSegmentedColormap.from_list("signed", [RED, "#ffffff", BLUE])

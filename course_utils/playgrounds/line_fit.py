@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.controls import Control, Slider, row
-from course_utils.live import Playground
+from course_utils.live.controls import Control, Slider, row
+from course_utils.live.playground import Playground
+from course_utils.live.quick_text import QuickText
 from course_utils.plotting import BLACK, GREY, LOSS_STYLES, RED
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 
 NAMES = ("MSE", "MAE", "smooth L1")
 TRUE_SLOPE, TRUE_INTERCEPT = 0.5, 1.0

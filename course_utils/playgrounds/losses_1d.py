@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from course_utils.controls import Choice, Control, Slider, row
-from course_utils.live import Playground
+from course_utils.live.controls import Choice, Control, Slider, row
+from course_utils.live.playground import Playground
+from course_utils.live.quick_text import QuickText
 from course_utils.plotting import BLACK, GREY, LOSS_STYLES, RED
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 
 ONE, FIVE, YES_NO = VIEWS = ("one target", "five targets, one an outlier", "yes or no (a logit)")
 SIDE = 6.0

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.patches import Rectangle
 
-from course_utils.quick_text import QuickText
+from course_utils.live.quick_text import QuickText
 
 
 class MovingParts:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from matplotlib.patches import Polygon
 
-from course_utils.controls import Choice, Control, Slider, row
-from course_utils.live import Playground
+from course_utils.live.controls import Choice, Control, Slider, row
+from course_utils.live.playground import Playground
+from course_utils.live.quick_text import QuickText
 from course_utils.plotting import BLACK, BLUE, GREY, RED, SKY
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 
 INPUTS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 GATES: dict[str, tuple[int, int, int, int]] = {

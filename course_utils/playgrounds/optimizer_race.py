@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from course_utils.controls import Checks, Choice, Control, Notches, Slider, row
-from course_utils.live import Playground
+from course_utils.live.controls import Checks, Choice, Control, Notches, Slider, row
+from course_utils.live.playground import Playground
 from course_utils.names import look_up
 from course_utils.optimizers import OPTIMIZERS
 from course_utils.playgrounds.race_compute import BATCH_SIZES, Race, run_race, summarise
+from course_utils.playgrounds.race_panel import PlayBar, SettingPanel
 from course_utils.playgrounds.race_picture import MAP, MAX_STEPS, RacePicture
 from course_utils.playgrounds.race_setting import read_setting, write_pytorch, write_setting
 from course_utils.surfaces import SURFACES, Surface, get_surface
 
 BETA2 = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
-SPEEDS = {"5 steps/s": 200, "20 steps/s": 50, "50 steps/s": 20}  # milliseconds between two steps
 LONGEST_NAME = 14
 
 
@@ -263,9 +263,6 @@ class OptimizerRace(Playground):
         return root
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
-
-        from course_utils.playgrounds.race_panel import PlayBar, SettingPanel
-
         self._panel = SettingPanel(self)
         self._play = PlayBar(self, rows["steps"])
 

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.controls import Control, Slider, row
 from course_utils.data import DataError, digits, prepare_drawing
-from course_utils.live import Playground, button
+from course_utils.live.controls import Control, Slider, button, row
+from course_utils.live.playground import Playground
 from course_utils.names import look_up
 from course_utils.playgrounds.reader import digit_reader
 from course_utils.plotting import BLUE, GREY, RED

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from course_utils.playgrounds.optimizer_race import OptimizerRace
+import ipywidgets as widgets
+
+from course_utils.live.controls import button
+from course_utils.playgrounds.race_setting import read_setting
+
+SPEEDS = {"5 steps/s": 200, "20 steps/s": 50, "50 steps/s": 20}  # milliseconds between two steps
+
+
+class Settable(Protocol):
+    """What the widgets here ask of the race."""
+
+    known_optimizers: list[str]
+
+    @property
+    def setting(self) -> str: ...
+
+    def set(self, **values: Any) -> None: ...
+
+    def as_pytorch(self) -> str: ...
 
 
 class PlayBar:
@@ -16,12 +33,7 @@ class PlayBar:
     begins again; after a pause it goes on from where it was.
     """
 
-    def __init__(self, race: OptimizerRace, slider: Any):
-        import ipywidgets as widgets
-
-        from course_utils.live import button
-        from course_utils.playgrounds.optimizer_race import SPEEDS
-
+    def __init__(self, race: Settable, slider: Any):
         self.race, self.slider = race, slider
         self.play = widgets.Play(
             min=0,
@@ -61,9 +73,7 @@ class PlayBar:
 class SettingPanel:
     """A button, and what it unfolds: the setting to copy or paste, and the PyTorch program."""
 
-    def __init__(self, race: OptimizerRace):
-        import ipywidgets as widgets
-
+    def __init__(self, race: Settable):
         self.race = race
         self.switch = widgets.ToggleButton(
             description="PyTorch",
@@ -110,8 +120,6 @@ class SettingPanel:
         )
 
     def _pasted(self, text: str) -> None:
-        from course_utils.playgrounds.race_setting import read_setting
-
         if self._own_doing:
             return
         try:

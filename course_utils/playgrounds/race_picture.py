@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
+from course_utils.live.quick_text import QuickText
 from course_utils.playgrounds.race_compute import Race, Racer, headline, noise_text
 from course_utils.plotting import BLACK, OPTIMIZER_STYLES, OWN_STYLE
-from course_utils.quick_text import QuickText
 from course_utils.surfaces import Surface, get_surface
 
 if TYPE_CHECKING:

@@ -13,15 +13,15 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
-from course_utils.controls import Choice, Control, Notches, Slider, row
-from course_utils.live_training import TrainingPlayground
+from course_utils.live.controls import Choice, Control, Notches, Slider, row
+from course_utils.live.quick_text import QuickText
+from course_utils.live.training import TrainingPlayground
 from course_utils.optimizers import OPTIMIZERS
 from course_utils.playgrounds.batch_lr_compute import SEED, pooled_digits, small_network
 from course_utils.playgrounds.before import Before
 from course_utils.playgrounds.seeded import one_thread
 from course_utils.plotting import BLACK, GREEN, GREY, ORANGE, RED, SPLIT_STYLES
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 from course_utils.sweeps import sweep_steps
 
 PER_DECADE = 8

@@ -16,10 +16,10 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_utils.controls import Control, Notches, Slider, Toggle, row
 from course_utils.convolution import Field, output_size
 from course_utils.convolution import receptive_field as fields_of
-from course_utils.live import Playground
+from course_utils.live.controls import Control, Notches, Slider, Toggle, row
+from course_utils.live.playground import Playground
 from course_utils.playgrounds.kernel_compute import SIDE, digit_image
 from course_utils.playgrounds.moving_parts import MovingParts
 from course_utils.playgrounds.seeded import one_thread

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from course_utils.controls import Choice, Control, Slider, Toggle, row
-from course_utils.live_training import TrainingPlayground
+from course_utils.live.controls import Choice, Control, Slider, Toggle, row
+from course_utils.live.quick_text import QuickText
+from course_utils.live.training import TrainingPlayground
 from course_utils.playgrounds.schedule_training import (
     CONSTANT,
     GROUP,
@@ -28,7 +29,6 @@ from course_utils.playgrounds.schedule_training import (
 from course_utils.playgrounds.seeded import one_thread
 from course_utils.plotting import BLUE, GREEN, GREY, RED, SPLIT_STYLES
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 
 GOAL = 0.17
 TOP, BOTTOM = 16.0, 0.03  # ends of the loss axis

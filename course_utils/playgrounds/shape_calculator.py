@@ -9,9 +9,9 @@ from typing import Any
 
 from matplotlib.collections import LineCollection, PolyCollection
 
-from course_utils.controls import Choice, Control, Notches, Slider, row
 from course_utils.convolution import output_size
-from course_utils.live import Playground
+from course_utils.live.controls import Choice, Control, Notches, Slider, row
+from course_utils.live.playground import Playground
 from course_utils.playgrounds.moving_parts import MovingParts
 from course_utils.plotting import BLACK, GREY, ORANGE
 

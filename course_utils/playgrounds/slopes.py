@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from course_utils.controls import Choice, Control, Slider
-from course_utils.live import Playground
+from course_utils.live.controls import Choice, Control, Slider
+from course_utils.live.playground import Playground
+from course_utils.live.quick_text import QuickText
 from course_utils.plotting import BLACK, BLUE, GREY, RED
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 
 LOWEST = 1e-17  # lower end of the axis of errors; an error of 0 is drawn here
 STEPS = 10.0 ** np.linspace(-16, 0, 129)  # the distances h of the error curves

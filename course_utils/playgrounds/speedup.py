@@ -22,11 +22,11 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from course_utils.controls import Choice, Control, Notches, Slider
-from course_utils.live import Playground
+from course_utils.live.controls import Choice, Control, Notches, Slider
+from course_utils.live.playground import Playground
+from course_utils.live.quick_text import QuickText
 from course_utils.plotting import BLUE, GREEN, GREY, ORANGE, RED
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 
 STRONG, WEAK = SCALINGS = (
     "strong: the global batch stays",

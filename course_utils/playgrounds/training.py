@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from course_utils.controls import Choice, Control, Notches, Slider, row
-from course_utils.live_training import TrainingPlayground
+from course_utils.live.controls import Choice, Control, Notches, Slider, row
+from course_utils.live.quick_text import QuickText
+from course_utils.live.training import TrainingPlayground
 from course_utils.playgrounds.digit_runs import (
     BATCH_SIZES,
     GUESSING,
@@ -31,7 +32,6 @@ from course_utils.playgrounds.digit_runs import (
 from course_utils.playgrounds.seeded import one_thread
 from course_utils.plotting import BLACK, BLUE, GREY, RED, SPLIT_STYLES
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 
 
 class DigitTraining(TrainingPlayground):

@@ -16,12 +16,12 @@ from contourpy import contour_generator
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 
-from course_utils.controls import Choice, Control, Slider, Toggle, row
-from course_utils.live_training import TrainingPlayground
+from course_utils.live.controls import Choice, Control, Slider, Toggle, row
+from course_utils.live.quick_text import QuickText
+from course_utils.live.training import TrainingPlayground
 from course_utils.names import unknown_name
 from course_utils.plotting import BLACK, BLUE, GREY, RED
 from course_utils.printing import rounded
-from course_utils.quick_text import QuickText
 
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 T = np.array([[0.0], [1.0], [1.0], [0.0]])

@@ -62,7 +62,7 @@ class Live:
     def ask(self, expression: str) -> Any:
         """`expression` of the playground `p` in the kernel, through JSON."""
         code = (
-            "import json; from course_utils.rerun import playgrounds as _all\n"
+            "import json; from course_utils.live.rerun import playgrounds as _all\n"
             f"print(json.dumps((lambda p: {expression})(_all()[{self.index}]), default=str))"
         )
         return json.loads(self.lab.kernel(code))

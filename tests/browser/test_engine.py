@@ -14,8 +14,8 @@ from tests.browser.playground import Live
 
 WAVE = """
 import numpy as np
-from course_utils.controls import Slider, Toggle
-from course_utils.live import Playground
+from course_utils.live.controls import Slider, Toggle
+from course_utils.live.playground import Playground
 class Wave(Playground):
     width, height, pointer = 6.0, 2.4, True
     keys = []
@@ -134,8 +134,8 @@ def test_the_picture_is_sharp_at_rest_on_a_hidpi_screen(browser, lab, scratch):
 
 
 AXES = """
-from course_utils.controls import Slider
-from course_utils.live import Playground
+from course_utils.live.controls import Slider
+from course_utils.live.playground import Playground
 class Axes(Playground):
     width, height = 6.0, 2.4
     def controls(self):

@@ -13,8 +13,8 @@ from tests.browser.test_engine import WAVE
 
 # A training without an end, which lets a page be closed and opened again in its own time.
 TRAIN = """
-from course_utils.controls import Slider
-from course_utils.live_training import TrainingPlayground
+from course_utils.live.controls import Slider
+from course_utils.live.training import TrainingPlayground
 class Endless(TrainingPlayground):
     width, height, preview = 5.0, 2.0, 3
     def controls(self):

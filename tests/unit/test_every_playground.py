@@ -9,8 +9,8 @@ import re
 import pytest
 
 from course_utils import playgrounds
-from course_utils.controls import Slider
-from course_utils.live import Playground
+from course_utils.live.controls import Slider
+from course_utils.live.playground import Playground
 
 
 @pytest.fixture(scope="module", params=playgrounds.__all__)

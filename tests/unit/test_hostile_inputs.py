@@ -20,22 +20,15 @@ EXAMPLES = 40  # for each function; none is made smaller, a slow one would take 
 MADE_HERE = "made by the package, not by its users"
 # Modules whose functions are not called with learners' values, and where they are tested instead.
 ELSEWHERE = {
-    "canvas": "the engine of the playgrounds: random moves",
     "commands": "the command line: test_bootstrap, test_doctor, test_notebook_pipeline",
-    "controls": "the engine of the playgrounds: test_live, random moves",
     "distributed.train": "the script itself: test_distributed",
     "distributed.torchrun": "takes torchrun's command line: test_distributed_launch",
     "exercises": "answers of every kind: test_exercises, test_exercise_answers",
-    "live": "the engine of the playgrounds: test_live, random moves",
-    "live_training": "the engine of the playgrounds: test_live_training",
+    "live": "the engine of the playgrounds: test_live*, test_drawing, random moves",
     "mnist_files": "called by data.digits, with a path: test_mnist_files",
-    "picture": "the engine of the playgrounds: test_drawing",
     "playgrounds": "every control and random moves: test_every_playground, test_random_moves",
     "probing": "takes learners' answers of every kind: test_judges01 to test_judges13",
-    "quick_text": "the engine of the playgrounds: test_quick_text",
     "reals": "the checks themselves, in every row of the table",
-    "renderer": "the engine of the playgrounds: test_live",
-    "rerun": "the engine of the playgrounds: test_live",
     "training_checks": "the checks themselves, in the rows of `training`",
 }
 # Public names without a row in the table, each with the reason.

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_utils.controls import Checks, Choice, Slider, Toggle
-from course_utils.live import Playground
-from course_utils.picture import KEPT, Frame, Picture, changed_pixels, encode
-from course_utils.renderer import REST_AFTER
+from course_utils.live.controls import Checks, Choice, Slider, Toggle
+from course_utils.live.picture import KEPT, Frame, Picture, changed_pixels, encode
+from course_utils.live.playground import Playground
+from course_utils.live.renderer import REST_AFTER
 
 
 class Wave(Playground):

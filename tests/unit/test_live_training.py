@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from course_utils import live_training
-from course_utils.controls import Slider
-from course_utils.live_training import TrainingPlayground
+from course_utils.live import training as live_training
+from course_utils.live.controls import Slider
+from course_utils.live.training import TrainingPlayground
 
 TIMEOUT = 10.0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from course_utils.live.quick_text import KEPT, KEPT_TOGETHER, QuickText
 from course_utils.plotting import figure
-from course_utils.quick_text import KEPT, KEPT_TOGETHER, QuickText
 
 
 @pytest.fixture

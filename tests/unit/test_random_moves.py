@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from course_utils import playgrounds
-from course_utils.live import Playground, give_memory_back
-from course_utils.live_training import TrainingPlayground
+from course_utils.live.playground import Playground, give_memory_back
+from course_utils.live.training import TrainingPlayground
 
 MOVES = 500
 WARM_UP = 200  # moves until every cache is full

@@ -6,10 +6,7 @@ import sys
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .live import Playground
+from typing import Protocol
 
 REST_AFTER = 0.15  # seconds without a change until the lossless frame is sent
 MAX_IN_FLIGHT = 2  # frames sent and not yet painted, so that a slow network never queues old ones
@@ -18,16 +15,31 @@ AT_ONCE = 0.0  # when a lossless frame is due that must not be put off
 LOST_AFTER = 2.0  # seconds after which an unanswered frame no longer counts
 
 
+class Drawn(Protocol):
+    """What the renderer asks of a playground."""
+
+    rest_after: float
+
+    @property
+    def closed(self) -> bool: ...
+
+    def can_send(self) -> bool: ...
+
+    def render(self, *, moving: bool) -> None: ...
+
+    def show_error(self, error: BaseException) -> None: ...
+
+
 class Renderer:
     """The one thread that draws: newest request of each playground, oldest playground first."""
 
     def __init__(self) -> None:
         self._wake = threading.Condition()
-        self._moving: dict[Playground, None] = {}
-        self._resting: dict[Playground, float] = {}
+        self._moving: dict[Drawn, None] = {}
+        self._resting: dict[Drawn, float] = {}
         self._thread: threading.Thread | None = None
 
-    def request(self, playground: Playground, *, rest: bool = False) -> None:
+    def request(self, playground: Drawn, *, rest: bool = False) -> None:
         """Draw `playground` soon: a moving frame, or with `rest=True` just the lossless one."""
         with self._wake:
             if rest:
@@ -48,12 +60,12 @@ class Renderer:
         with self._wake:
             self._wake.notify()
 
-    def forget(self, playground: Playground) -> None:
+    def forget(self, playground: Drawn) -> None:
         with self._wake:
             self._moving.pop(playground, None)
             self._resting.pop(playground, None)
 
-    def _next(self) -> tuple[Playground, bool]:
+    def _next(self) -> tuple[Drawn, bool]:
         with self._wake:
             while True:
                 now = time.monotonic()
@@ -81,7 +93,7 @@ class Renderer:
             try:
                 playground.render(moving=moving)
             except Exception as error:  # a bug in drawing must not end the thread
-                if not playground._closed:
+                if not playground.closed:
                     traceback.print_exc()
                     playground.show_error(error)
             del playground

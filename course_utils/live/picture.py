@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from .plotting import DPI, STYLE, figure
+from course_utils.plotting import DPI, STYLE, figure
 
 if TYPE_CHECKING:
     import numpy as np

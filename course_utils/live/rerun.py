@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from .live import Playground
 
-_by_cell: dict[Any, tuple[Any, list[Playground]]] = {}
+class Closable(Protocol):
+    """What is asked of a playground here."""
+
+    @property
+    def closed(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+_by_cell: dict[Any, tuple[Any, list[Closable]]] = {}
 
 
 def current_cell() -> tuple[Any, Any] | None:
@@ -32,7 +39,7 @@ def current_cell() -> tuple[Any, Any] | None:
     return (cell, run) if run is not None else None
 
 
-def adopt(playground: Playground) -> None:
+def adopt(playground: Closable) -> None:
     """Tie `playground` to the running cell, and close what an earlier run of the cell has left."""
     key = current_cell()
     if key is None:
@@ -49,7 +56,7 @@ def adopt(playground: Playground) -> None:
     _by_cell[cell] = (run, playgrounds)
 
 
-def playgrounds() -> list[Playground]:
+def playgrounds() -> list[Closable]:
     """The playgrounds now shown by cells, in the order in which the cells first showed them."""
     return [
         playground

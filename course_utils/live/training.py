@@ -18,7 +18,9 @@ from collections.abc import Generator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from .live import RENDERER, REST_AFTER, Playground, button, describe_error
+from course_utils.live.controls import button
+from course_utils.live.playground import Playground, describe_error
+from course_utils.live.renderer import RENDERER, REST_AFTER
 
 REPAINT_EVERY = 1 / 15  # seconds between two pictures of a running training
 DRAWING = 0.08  # seconds for which a training waits at most until its picture is drawn

@@ -22,12 +22,13 @@ import traceback
 from collections.abc import Hashable, Iterable
 from typing import Any
 
-from .canvas import LiveCanvas
-from .controls import Bound, Control, button, close_widgets, row
-from .names import unknown_name
-from .picture import Picture
-from .plotting import picture_bundle
-from .renderer import LOST_AFTER, MAX_IN_FLIGHT, RENDERER, REST_AFTER
+from course_utils.live import rerun
+from course_utils.live.canvas import LiveCanvas
+from course_utils.live.controls import Bound, Control, button, close_widgets, row
+from course_utils.live.picture import Picture
+from course_utils.live.renderer import LOST_AFTER, MAX_IN_FLIGHT, RENDERER, REST_AFTER
+from course_utils.names import unknown_name
+from course_utils.plotting import picture_bundle
 
 # What a closed playground keeps, beside plain numbers and words.
 SMALL = {
@@ -202,8 +203,6 @@ class Playground:
         self._bound = {}
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict, dict]:
-        from . import rerun
-
         if self._closed:
             return {"text/plain": repr(self)}, {}
         self._catch_up()

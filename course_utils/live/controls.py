@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .names import unknown_name
+from course_utils.names import unknown_name
 
 OnChange = Callable[[str, Any], None]
 
