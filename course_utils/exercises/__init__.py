@@ -1,4 +1,4 @@
-"""The exercises, one module per chapter, and the cells in which they stand in a notebook.
+"""The exercises, one module per chapter, the engine that judges them, and their notebook cells.
 
 To put an exercise into a notebook, take its cells from here instead of typing them, for example
 in a Python prompt at the root of the repository::
@@ -11,17 +11,55 @@ in a Python prompt at the root of the repository::
     notebook.cells += [make[kind](source) for kind, source in chapter_cells("09")]
     nbformat.write(notebook, "notebooks/09_optimizers.ipynb")
 
-A test compares every notebook with what `cells` gives, so text and checker cannot drift apart.
+A test compares every notebook with what `cells` gives, so text and judging cannot drift apart.
 """
 
 from __future__ import annotations
 
-from course_utils.checks import exercises_of, get_exercise
+import importlib
+import pkgutil
+import re
+from typing import Any
 
-__all__ = ["cells", "chapter_cells"]
+from course_utils.names import unknown_name
+
+__all__ = ["cells", "chapter_cells", "chapters", "exercises_of", "get_exercise"]
 
 Cell = tuple[str, str]
 """``(cell_type, source)``."""
+
+
+def chapters() -> list[str]:
+    """The chapters that have exercises, as two digits: ``["00", "09", "12"]``."""
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name[2:] for name in names if re.fullmatch(r"ch\d\d", name))
+
+
+def exercises_of(chapter: str) -> tuple[Any, ...]:
+    """The exercises (`exercise.Exercise`) of a chapter ("09"), in the order of its notebook.
+
+    Raises:
+        ValueError: the chapter has no exercises.
+    """
+    if not isinstance(chapter, str) or chapter not in chapters():
+        raise unknown_name("chapter", chapter, chapters())
+    # By name: only what is asked for is loaded, and a new chapter is found.
+    return importlib.import_module(f"{__name__}.ch{chapter}").EXERCISES
+
+
+def get_exercise(name: str) -> Any:
+    """The exercise called ``name``.
+
+    Raises:
+        ValueError: there is none; the message lists the known ones and the nearest match.
+    """
+    chapter = name.partition(".")[0] if isinstance(name, str) else ""
+    if chapter in chapters():
+        for exercise in exercises_of(chapter):
+            if exercise.name == name:
+                return exercise
+    known = [exercise.name for number in chapters() for exercise in exercises_of(number)]
+    raise unknown_name("exercise", name, known)
 
 
 def cells(name: str) -> list[Cell]:

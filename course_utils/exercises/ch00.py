@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
-from course_utils.checks import Exercise, variant
-from course_utils.probing import attempt, compare, need_function
+import numpy as np
 
-SETUP = ""
-
-_RELU = """
-def my_relu(x):
-    return max(0.0, x)
-""".strip()
+from course_utils.exercises.exercise import Case, Exercise, case, mistakes
 
 
-def _check_relu(answer: Any) -> str:
-    need_function(answer, "my_relu(x)")
-    for x in (3.0, -2.0, 0.0, 0.5, -1e-3):
-        call = f"`my_relu({x:g})`"
-        got = attempt(answer, x, call=call)
-        mistakes = [
-            (abs(x), "That is the absolute value: a negative number must become 0."),
-            (min(0.0, x), "The wrong half is kept: positive numbers pass, negative ones become 0."),
-            (x, "The number came back unchanged: a negative number must become 0."),
-            (float(x > 0), "That says whether x is positive; a positive x itself must come back."),
-        ]
-        compare(got, max(0.0, x), call, mistakes)
-    return "You have just written the nonlinearity that most networks use."
+def _relu_cases(r: np.random.Generator) -> Iterator[Case]:
+    for x in (0.5, -1.5, 0.0, -1e-3, 7, -4):
+        yield case(x)
+    for x in r.normal(size=3):
+        yield case(float(x))
 
 
 EXERCISES = (
@@ -39,7 +25,6 @@ A *rectifier* passes positive numbers on and turns negative ones into 0. Replace
 `raise` by your code, run the cell, then run the cell below it. Wrong on purpose is fine: read what
 the check says.
 """,
-        answer="my_relu",
         stub='''
 def my_relu(x):
     """Return x if it is positive, otherwise 0."""
@@ -49,13 +34,31 @@ def my_relu(x):
             "Two cases: x above 0, and everything else. An `if` will do.",
             "Python's `max` gives the larger of two numbers.",
         ),
-        solution=_RELU,
-        wrong=(
-            (variant(_RELU, ("max(0.0, x)", "abs(x)")), "absolute value"),
-            (variant(_RELU, ("max", "min")), "wrong half is kept"),
-            (variant(_RELU, ("return ", "y = ")), "`return` missing"),
-        ),
-        checker=_check_relu,
+        solution="""
+def my_relu(x):
+    return max(0.0, x)
+""",
+        wrong=mistakes(r"""
+? That is the absolute value: a negative number must become 0.
+- max(0.0, x) >>> abs(x)
+? The wrong half is kept: positive numbers pass, negative ones become 0.
+- max >>> min
+? The number came back unchanged: a negative number must become 0.
+- max(0.0, x) >>> x
+? That says whether x is positive; a positive x itself must come back.
+- max(0.0, x) >>> float(x > 0)
+? The sign of a positive number is turned around.
+- max(0.0, x) >>> -max(0.0, x)
+- max(0.0, x) >>> min(0.0, -x)
+? The fraction is cut off: a positive x must come back as it is.
+- max(0.0, x) >>> max(0, int(x))
+? It is 0 for every number: a positive x must come back.
+- max(0.0, x) >>> 0.0
+? Nothing comes back: is a `return` missing?
+- return max(0.0, x) >>> y = max(0.0, x)
+"""),
+        cases=_relu_cases,
+        closing="You have just written the nonlinearity that most networks use.",
         examples=(("my_relu(3.0)", "3.0"), ("my_relu(-2.0)", "0.0")),
     ),
 )

@@ -5,7 +5,7 @@ What the learner reads stands here; how the answers are judged, in ``judges02.py
 
 from __future__ import annotations
 
-from course_utils.checks import Exercise, variant
+from course_utils.exercises.legacy import Exercise, variant
 from course_utils.exercises import judges02 as judges
 
 SETUP = "import numpy as np\nimport torch"

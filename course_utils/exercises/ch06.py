@@ -6,7 +6,7 @@ What the learner reads stands here; how the answers are judged, in ``judges06.py
 
 from __future__ import annotations
 
-from course_utils.checks import Exercise, variant
+from course_utils.exercises.legacy import Exercise, variant
 from course_utils.exercises import judges06 as judges
 from course_utils.exercises import judges06_loaders as loaders
 

@@ -5,7 +5,7 @@ What the learner reads stands here; how the answers are judged, in ``judges13.py
 
 from __future__ import annotations
 
-from course_utils.checks import Exercise, variant
+from course_utils.exercises.legacy import Exercise, variant
 from course_utils.exercises import judges13 as judges
 
 SETUP = "import os\n\nimport numpy as np\nimport torch\nfrom torch.nn import functional as F"

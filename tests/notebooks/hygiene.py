@@ -325,7 +325,7 @@ def plain_code(chapter: Chapter) -> list[str]:
 
 def exercises(chapter: Chapter) -> list[str]:
     """Each exercise of the chapter has its check, hints and solution in a code cell."""
-    from course_utils.checks import exercises_of
+    from course_utils.exercises import exercises_of
 
     if chapter.number == "00":
         return []

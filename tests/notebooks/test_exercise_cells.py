@@ -9,8 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from course_utils.checks import chapters, exercises_of
-from course_utils.exercises import cells
+from course_utils.exercises import cells, chapters, exercises_of
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PATHS = {path.name[:2]: path for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}

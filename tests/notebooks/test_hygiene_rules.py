@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from course_utils.checks import exercises_of
+from course_utils.exercises import exercises_of
 from course_utils.commands import notebook_format as form
 from tests.notebooks.hygiene import RULES, Chapter, allowed_uncompared, count_uncompared
 

@@ -1,0 +1,226 @@
+"""A precise message where no known mistake fits: from the first small case that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from course_utils.exercises.describing import (
+    FEW,
+    call_text,
+    describe,
+    shortened,
+    shown_result,
+    size_of,
+)
+from course_utils.exercises.exercise import Case, Exercise
+from course_utils.exercises.running import Outcome, Run
+from course_utils.exercises.values import Near, close, equal, stacked
+
+# What a library says, and what it means for somebody who has just begun.
+ADVICE = {
+    "does not require grad": "No tensor on the way asked for a gradient: make it with "
+    "`requires_grad=True` and compute with that very tensor, outside of `no_grad`.",
+    "a leaf Variable that requires grad": "The update itself must not be recorded: put it into "
+    "`with torch.no_grad():`.",
+    "backward through the graph a second": "The graph of that loss is used up: compute the loss "
+    "anew before each `backward()`.",
+    "that requires grad. Use": "A tensor with a graph cannot become an array: `detach()` it first, "
+    "or stay in PyTorch.",
+    "only be called on scalar": "`backward()` needs one number: take the mean or the sum first.",
+    "implicitly created only for scalar": "`backward()` needs one number: take the mean or the sum "
+    "first.",
+    "same dtype": "Two kinds of floating-point numbers meet there, float32 and float64: give new "
+    "tensors the `dtype` of the input.",
+    "expected scalar type": "Two kinds of numbers meet there: give new tensors the `dtype` of the "
+    "input, and labels the type `int64`.",
+    "Weights only load failed": "The file holds more than names and tensors: save "
+    "`model.state_dict()`, with the parentheses.",
+    "Boolean value of Tensor": "`if`, `and` and `or` decide once; a tensor needs a decision for "
+    "each entry: `torch.where`, or a product with the comparison.",
+    "truth value of an array": "`if`, `and` and `or` decide once; an array needs a decision for "
+    "each entry: `np.where`, or a product with the comparison.",
+    "only integer scalar arrays": "A whole array stands where one number is needed.",
+    "only length-1 arrays": "A whole array stands where one number is needed: `math` takes single "
+    "numbers, NumPy and PyTorch take arrays.",
+    "a Tensor with": "A whole tensor stands where one number is needed.",
+    "can't multiply sequence": "A list times a number repeats the list; arrays multiply entry by "
+    "entry.",
+    "unsupported operand type(s) for ^": "A power is written `**` in Python; `^` is something else.",
+    '"bitwise_xor': "A power is written `**` in Python; `^` is something else.",
+    "ufunc 'bitwise_xor'": "A power is written `**` in Python; `^` is something else.",
+    "before Module.__init__": "`super().__init__()` must be the first line of `__init__`: it "
+    "prepares the places in which the module keeps its layers.",
+    "'NoneType'": "Something is None there: a `.grad` before `backward()`, or a function without "
+    "`return`?",
+    "maximum recursion depth": "The function calls itself without end.",
+    "positional argument": "It takes other arguments than the stub: keep the stub's first line.",
+    "unexpected keyword argument": "It takes other arguments than the stub: keep the stub's first "
+    "line.",
+    "cannot be used in an answer": "Work with the arguments alone.",
+}
+
+
+def advice(error: str) -> str:
+    """What to do about a library's error, with a space before it; "" for unknown ones."""
+    return next((f" {text}" for part, text in ADVICE.items() if part in error), "")
+
+
+def smallest(cases: Sequence[Case], failing: Sequence[int]) -> int:
+    """The first failing case with few numbers, in the author's order, before any edge."""
+    return min(failing, key=lambda i: (cases[i].edge, max(size_of(cases[i].args), 16), i))
+
+
+def seen(exercise: Exercise, one: Case, outcome: Outcome, kind: str) -> str:
+    """What the learner's code gave in this case, in parentheses, where it is short."""
+    if outcome.error or isinstance(outcome.value, dict) or not exercise.parameters:
+        return ""
+    value = stacked(outcome.value)
+    if isinstance(value, np.ndarray) and value.size > FEW:
+        return ""
+    return f" ({call_text(exercise, one, kind)} gives {shown_result(outcome)}.)"
+
+
+def generic(
+    exercise: Exercise, cases: Sequence[Case], mine: Run, failing: Sequence[int], measure: Run
+) -> str:
+    """What differs from the solution, in the first small case that fails."""
+    i = smallest(cases, failing)
+    one, got, wanted = cases[i], mine.outcomes[i], measure.outcomes[i]
+    call = call_text(exercise, one, mine.kind)
+    if got.stub:
+        return (
+            f"{call} still runs the stub's line `raise NotImplementedError`: remove it where your "
+            "own code stands."
+        )
+    if got.error:
+        where = f", in the line `{got.line}`" if got.line else ""
+        return f"{call} raised {got.error}{where}.{advice(got.error)}"
+    changed = next((mine.outcomes[k].changed for k in failing if mine.outcomes[k].changed), ())
+    if changed:
+        what = f"`{changed[0]}`" if changed[0] else "its arguments"
+        return (
+            f"Your code changes {what} in place, for the caller too. Compute with a copy (`clone` "
+            "in PyTorch, `copy` in NumPy), or with new arrays."
+        )
+    if got.shared and not wanted.shared:
+        return f"{call} gives back its own argument (or a view of it); a new array is wanted."
+    if got.value is None:
+        if wanted.value is None:
+            return f"{call} gives `None`, but does not do what it should."
+        return f"{call} gives `None`. Is a `return` missing?"
+    if text := _pattern(mine, failing, measure):
+        few = np.size(stacked(got.value)) <= FEW
+        return text + (seen(exercise, one, got, mine.kind) if few else "")
+    return difference(call, got, wanted)
+
+
+def _pattern(mine: Run, failing: Sequence[int], measure: Run) -> str:
+    """What relates all the wrong results to the right ones, if one simple thing does."""
+    pairs = [(stacked(mine.outcomes[i].value), stacked(measure.outcomes[i].value)) for i in failing]
+    if len(pairs) < 2 or not all(
+        isinstance(x, np.ndarray) and x.dtype.kind == "f" for pair in pairs for x in pair
+    ):
+        return ""
+
+    def same(a: Any, b: Any) -> bool:
+        return equal(a, b, 2e-4)
+
+    if all(a.ndim == 2 and same(a, b.T) for a, b in pairs):
+        return "The result is transposed: rows and columns are exchanged."
+    if all(a.shape == b.shape and b.size for a, b in pairs):
+        if all(same(a, -b) for a, b in pairs):
+            return "The sign is turned around: every number is the negative of the right one."
+        ratio = _common_ratio(pairs)
+        if ratio and all(same(a, b * ratio) for a, b in pairs):
+            return f"Every number is {ratio:.4g} times the right one."
+    if all(a.ndim == b.ndim > 0 and len(a) == len(b) - 1 for a, b in pairs):
+        if all(same(a, b[1:]) for a, b in pairs):
+            return "The first entry is missing, all others are right."
+        if all(same(a, b[:-1]) for a, b in pairs):
+            return "The last entry is missing, all others are right."
+    if all(b.ndim and len(b) and a.shape == b.shape[1:] and same(a, b[-1]) for a, b in pairs):
+        return "That is the last entry alone; all of them are wanted."
+    return ""
+
+
+def _common_ratio(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """The one factor between wrong and right numbers, or 0."""
+    with np.errstate(all="ignore"):
+        ratios = np.concatenate([(a / b)[(b != 0) & np.isfinite(a / b)].ravel() for a, b in pairs])
+    if len(ratios) < 4 or np.ptp(ratios) > 1e-3 * abs(ratios[0]):
+        return 0.0
+    return float(ratios[0])
+
+
+def difference(call: str, outcome: Outcome, right: Outcome) -> str:
+    """How a result differs from the right one."""
+    got, wanted = outcome.value, right.value
+    if isinstance(wanted, dict) and isinstance(got, dict):
+        for key in wanted:
+            if key[:1] != "~" and not equal(got.get(key), wanted[key], outcome.tolerance):
+                part = Outcome(got.get(key), tolerance=outcome.tolerance)
+                return difference(f"{call}: {key}", part, Outcome(wanted[key]))
+    if isinstance(wanted, Near):
+        value = got.value if isinstance(got, Near) else got
+        return f"{call} gives {describe(value)}; expected is about {describe(wanted)}."
+    if isinstance(got, str) and got.startswith(("an object of", "an array of")):
+        return f"{call} gives {got}; expected is {describe(wanted)}."
+    if isinstance(wanted, str) or wanted is None or isinstance(got, str | dict):
+        return f"{call} gives {describe(got)}; expected is {describe(wanted)}."
+    if isinstance(wanted, tuple) and not isinstance(stacked(wanted), np.ndarray):
+        if not isinstance(got, tuple) or len(got) != len(wanted):
+            what = f"{len(got)} parts" if isinstance(got, tuple) else describe(got)
+            return f"{call} gives {what}; expected are {len(wanted)} parts."
+        k = next(k for k in range(len(wanted)) if not equal(got[k], wanted[k], outcome.tolerance))
+        return difference(
+            f"{call}, part {k} (from 0)",
+            Outcome(got[k], tolerance=outcome.tolerance),
+            Outcome(wanted[k]),
+        )
+    a, b = stacked(got), stacked(wanted)
+    if not isinstance(a, np.ndarray):
+        return f"{call} gives {describe(got)}; expected is {describe(wanted)}."
+    if a.size == b.size == 1 and (b.ndim == 0 or a.shape == b.shape):
+        shown, expected = _apart(float(a.item()), float(b.item()))
+        return f"{call} gives `{shown}`; expected is `{expected}`.{_not_finite(a, b)}"
+    if a.shape != b.shape:
+        return f"{call} has shape {a.shape}, expected is {b.shape}: {_sizes(a, b)}"
+    if text := _not_finite(a, b):
+        return f"{call} gives {describe(a)}.{text}"
+    index = tuple(int(i) for i in np.argwhere(~close(a, b, outcome.tolerance))[0])
+    place = f"at index {list(index) if len(index) > 1 else index[0]}"
+    shown, expected = _apart(float(a[index]), float(b[index]))
+    if a.size <= FEW and describe(a) != describe(b):
+        return (
+            f"{call} gives {shown_result(outcome)}; expected is {shown_result(right)}. The first "
+            f"difference is {place}."
+        )
+    return f"{call} gives {shown} {place}; expected is {expected} there."
+
+
+def _not_finite(a: np.ndarray, b: np.ndarray) -> str:
+    if np.isfinite(a).all() or not np.isfinite(b).all():
+        return ""
+    return " Is something divided by 0, or does a number get too large on the way?"
+
+
+def _apart(got: float, wanted: float) -> tuple[Any, Any]:
+    """Two numbers with five digits, or as many as it takes to tell them apart."""
+    for digits in range(5, 17):
+        pair = shortened(got, digits), shortened(wanted, digits)
+        if repr(pair[0]) != repr(pair[1]):
+            break
+    return pair
+
+
+def _sizes(a: np.ndarray, b: np.ndarray) -> str:
+    if a.ndim != b.ndim:
+        return f"{a.ndim} dimensions instead of {b.ndim}."
+    if sorted(a.shape) == sorted(b.shape):
+        return "the axes are in another order."
+    if a.size == b.size:
+        return "as many values, cut differently."
+    return f"{a.size} values instead of {b.size}."
