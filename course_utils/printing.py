@@ -1,9 +1,12 @@
-"""Printing numbers so that every machine prints the same digits."""
+"""How results look: numbers with the same digits on every machine, and the framed note under a
+cell."""
 
 from __future__ import annotations
 
+import html
 import math
 import os
+import re
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -11,6 +14,10 @@ from typing import Any
 # Distance from a rounding tie, in units of the last printed digit, below which two machines
 # may print different digits. Results in float64 agree to about ten decimals.
 TIE_TOLERANCE = 1e-6
+
+# Edges of notes (Okabe-Ito). The text keeps the theme's own colour, light or dark, and what an
+# edge means is said in words.
+NEUTRAL, WRONG, RIGHT = "#888888", "#D55E00", "#009E73"
 
 
 def rounded(x: Any, decimals: int = 4) -> Any:
@@ -63,3 +70,20 @@ def _near_tie(value: float, decimals: int) -> bool:
     if scaled >= 2.0**52:  # floats this large have no fraction that could be a tie
         return False
     return abs(math.fmod(scaled, 1.0) - 0.5) < TIE_TOLERANCE
+
+
+def note_html(edge: str, head: str, body: str, role: str) -> str:
+    """A note with a bold ``head`` (text) over its ``body`` (HTML), and an edge of that colour.
+
+    ``role`` is what a screen reader takes it for: "status" is read out when it appears, "note" is
+    not.
+    """
+    return (
+        f'<div role="{role}" style="border-left:4px solid {edge};padding:0.3em 0.8em;'
+        f'max-width:52em"><b>{html.escape(head)}</b><br>{body}</div>'
+    )
+
+
+def inline_html(text: str) -> str:
+    """``text`` escaped for HTML, with `code` between backticks and its line breaks."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text)).replace("\n", "<br>")

@@ -346,6 +346,11 @@ class Playground:
             )
 
 
+def shown() -> list[Playground]:
+    """The playgrounds now shown by cells, in the order in which the cells first showed them."""
+    return rerun.shown(Playground)
+
+
 def give_memory_back() -> None:
     """Hand freed memory back to the system where the C library (glibc) would keep it.
 

@@ -1,18 +1,21 @@
-"""Which playground belongs to which cell, so that running the cell again closes the old one."""
+"""Which live output (a playground, a question) belongs to which cell, so that running the cell
+again closes the old one."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 
 class Closable(Protocol):
-    """What is asked of a playground here."""
+    """What is asked of a live output."""
 
     @property
     def closed(self) -> bool: ...
 
     def close(self) -> None: ...
 
+
+T = TypeVar("T", bound=Closable)
 
 _by_cell: dict[Any, tuple[Any, list[Closable]]] = {}
 
@@ -39,28 +42,29 @@ def current_cell() -> tuple[Any, Any] | None:
     return (cell, run) if run is not None else None
 
 
-def adopt(playground: Closable) -> None:
-    """Tie `playground` to the running cell, and close what an earlier run of the cell has left."""
+def adopt(output: Closable) -> None:
+    """Tie `output` to the running cell, and close what an earlier run of the cell has left."""
     key = current_cell()
     if key is None:
         return
     cell, run = key
-    known_run, playgrounds = _by_cell.get(cell, (run, []))
+    known_run, outputs = _by_cell.get(cell, (run, []))
     if known_run != run:
-        for old in playgrounds:
-            if old is not playground:
+        for old in outputs:
+            if old is not output:
                 old.close()
-        playgrounds = []
-    if playground not in playgrounds:
-        playgrounds.append(playground)
-    _by_cell[cell] = (run, playgrounds)
+        outputs = []
+    if output not in outputs:
+        outputs.append(output)
+    _by_cell[cell] = (run, outputs)
 
 
-def playgrounds() -> list[Closable]:
-    """The playgrounds now shown by cells, in the order in which the cells first showed them."""
+def shown(kind: type[T]) -> list[T]:
+    """The live outputs of this class now shown by cells, in the order in which the cells first
+    showed them."""
     return [
-        playground
-        for _, shown in _by_cell.values()
-        for playground in shown
-        if not playground.closed
+        output
+        for _, outputs in _by_cell.values()
+        for output in outputs
+        if isinstance(output, kind) and not output.closed
     ]

@@ -9,6 +9,8 @@ from typing import Any
 from tests.browser.lab import LabPage
 
 SETTLE_MS = 20_000
+# In the kernel, `_shown()` are the playgrounds on the page.
+SHOWN = "from course_utils.live.playground import shown as _shown"
 # The picture shows the values that the kernel has; `want` is their JSON.
 SHOWS = """([index, want, format]) => {
   const root = document.querySelectorAll('.course-playground')[index];
@@ -62,8 +64,8 @@ class Live:
     def ask(self, expression: str) -> Any:
         """`expression` of the playground `p` in the kernel, through JSON."""
         code = (
-            "import json; from course_utils.live.rerun import playgrounds as _all\n"
-            f"print(json.dumps((lambda p: {expression})(_all()[{self.index}]), default=str))"
+            f"import json; {SHOWN}\n"
+            f"print(json.dumps((lambda p: {expression})(_shown()[{self.index}]), default=str))"
         )
         return json.loads(self.lab.kernel(code))
 

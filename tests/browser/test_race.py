@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.playground import SETTLE_MS, Live
+from tests.browser.playground import SETTLE_MS, SHOWN, Live
 
 RACE = "from course_utils.playgrounds import race\nrace()"
 
@@ -64,10 +64,7 @@ def test_pytorch_panel_setting_and_nonsense(live):
 
 def test_divergence_is_drawn_and_said(live):
     lab = live.lab
-    lab.kernel(
-        "from course_utils.live.rerun import playgrounds\n"
-        "playgrounds()[0].set(lr=10.0, optimizers=('SGD', 'Momentum'))"
-    )
+    lab.kernel(f"{SHOWN}\n_shown()[0].set(lr=10.0, optimizers=('SGD', 'Momentum'))")
     live.settle(at_rest=True)
     assert "Diverged: SGD at step 2" in live.summary()
     assert live.error() == ""
@@ -107,7 +104,7 @@ def test_own_rules_fail_politely_while_the_others_race(scratch):
 def test_running_the_cell_again_replaces_the_playground(scratch):
     lab = scratch(RACE)
     Live(lab, 0)
-    count = "from course_utils.live.rerun import playgrounds; print(len(playgrounds()))"
+    count = f"{SHOWN}; print(len(_shown()))"
     comms = "from comm import get_comm_manager; print(len(get_comm_manager().comms))"
     before = lab.kernel(comms)
     for _ in range(3):
