@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from course_utils.reals import is_whole, real_array
+from course_utils.reals import quiet, real_array, whole
 
 Pair = int | tuple[int, int]
 
@@ -48,8 +48,8 @@ def output_size(
     >>> output_size(28, 3), output_size(28, 3, padding=1), output_size(13, 2, stride=2)
     (26, 28, 6)
     """
-    _whole("size", size, 1)
-    _check(kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation)
+    size = whole("size", size, 1)
+    kernel_size, stride, padding, dilation = _checked(kernel_size, stride, padding, dilation)
     reach, room = dilation * (kernel_size - 1) + 1, size + 2 * padding
     if reach > room:
         dilated = f" with dilation {dilation}" if dilation > 1 else ""
@@ -61,6 +61,7 @@ def output_size(
     return (room - reach) // stride + 1
 
 
+@quiet
 def conv2d_loops(
     X: Any,
     weight: Any,
@@ -124,6 +125,7 @@ def unfold(
     return windows.reshape(N, C * kH * kW, rows * columns)
 
 
+@quiet
 def conv2d_unfold(
     X: Any,
     weight: Any,
@@ -145,6 +147,7 @@ def conv2d_unfold(
     return output.reshape(len(X), num_filters, rows, columns)
 
 
+@quiet
 def max_pool2d_loops(X: Any, kernel_size: Pair, *, stride: Pair | None = None) -> np.ndarray:
     """The largest value of each window, per channel: (N, C, H, W) → (N, C, H', W').
 
@@ -153,6 +156,7 @@ def max_pool2d_loops(X: Any, kernel_size: Pair, *, stride: Pair | None = None) -
     return _pool(X, kernel_size, stride, np.max)
 
 
+@quiet
 def avg_pool2d_loops(X: Any, kernel_size: Pair, *, stride: Pair | None = None) -> np.ndarray:
     """The mean of each window, per channel: (N, C, H, W) → (N, C, H', W').
 
@@ -192,7 +196,9 @@ def receptive_field(layers: Sequence[Sequence[int]]) -> list[Field]:
         kernel_size, stride = values[:2]
         dilation, padding = (*values[2:], *(1, 0)[len(values) - 2 :])
         try:
-            _check(kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation)
+            kernel_size, stride, padding, dilation = _checked(
+                kernel_size, stride, padding, dilation
+            )
         except ValueError as error:
             raise ValueError(f"layer {number}: {error}") from None
         size += dilation * (kernel_size - 1) * jump
@@ -205,25 +211,22 @@ def receptive_field(layers: Sequence[Sequence[int]]) -> list[Field]:
 # -- checks and shared steps ---------------------------------------------------------------------
 
 
-def _whole(name: str, value: Any, least: int) -> int:
-    if not isinstance(value, int | np.integer) or not is_whole(value, least):
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return int(value)
-
-
-def _check(*, kernel_size: Any, stride: Any, padding: Any, dilation: Any) -> None:
-    _whole("kernel_size", kernel_size, 1)
-    _whole("stride", stride, 1)
-    _whole("padding", padding, 0)
-    _whole("dilation", dilation, 1)
+def _checked(kernel_size: Any, stride: Any, padding: Any, dilation: Any) -> tuple[int, ...]:
+    return (
+        whole("kernel_size", kernel_size, 1),
+        whole("stride", stride, 1),
+        whole("padding", padding, 0),
+        whole("dilation", dilation, 1),
+    )
 
 
 def _pair(name: str, value: Any, least: int) -> tuple[int, int]:
     """``value``, or the pair (value, value), as (vertical, horizontal)."""
-    values = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    several = isinstance(value, tuple | list) or getattr(value, "ndim", 0) == 1
+    values = tuple(value) if several else (value, value)
     if len(values) != 2:
         raise ValueError(f"{name} must be a whole number or two of them, got {value!r}")
-    return _whole(name, values[0], least), _whole(name, values[1], least)
+    return whole(name, values[0], least), whole(name, values[1], least)
 
 
 def _array(name: str, value: Any) -> np.ndarray:

@@ -25,7 +25,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 from course_utils import mnist_files
 from course_utils.mnist_files import DataError
 from course_utils.names import look_up
-from course_utils.reals import flag, is_whole
+from course_utils.reals import flag, real_array, whole
 
 __all__ = ["DataError", "Digits", "ImageDataset", "data_home", "digits", "prepare_drawing"]
 
@@ -99,15 +99,12 @@ class Digits:
         leaves it out. A standard `DataLoader` with a `BatchSampler` and ``batch_size=None``, so
         that a batch is one indexing operation.
         """
-        if not isinstance(batch_size, int) or not is_whole(batch_size, 1):
-            raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
-        if not is_whole(seed, 0):
-            raise ValueError(f"seed must be a whole number ≥ 0, got {seed!r}")
-        flag("drop_last", drop_last)
-        flag("shuffle", False if shuffle is None else shuffle)
-        dataset = ImageDataset(*self.split(split))
+        batch_size, seed = whole("batch_size", batch_size, 1), whole("seed", seed, 0)
+        drop_last = flag("drop_last", drop_last)
         if shuffle is None:
-            shuffle = SPLITS[split.strip().casefold()] == "train"
+            shuffle = look_up("split", split, SPLITS) == "train"
+        shuffle = flag("shuffle", shuffle)
+        dataset = ImageDataset(*self.split(split))
         generator = torch.Generator().manual_seed(seed)
         if shuffle:
             order = RandomSampler(dataset, generator=generator)
@@ -118,8 +115,7 @@ class Digits:
 
     def subset(self, n: int) -> Digits:
         """The same digits with only the first ``n`` training images, validation and test whole."""
-        if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= len(self.y_train):
-            raise ValueError(f"n must be a whole number from 1 to {len(self.y_train)}, got {n!r}")
+        n = whole("n", n, 1, len(self.y_train))
         return replace(self, X_train=self.X_train[:n], y_train=self.y_train[:n])
 
     def describe(self) -> str:
@@ -163,7 +159,7 @@ def digits(
     corrupt or cannot be downloaded; its message says what to do.
     """
     key, dtype = _dataset_name(name), _float_dtype(dtype)
-    flag("fallback", fallback)
+    download, fallback = flag("download", download), flag("fallback", fallback)
     if key == "mnist":
         try:
             return _mnist(data_home(data_dir), download, dtype)
@@ -308,8 +304,8 @@ def prepare_drawing(
 ) -> Tensor:
     """A drawing, made to look like a training digit: (1, 1, 28, 28), ink 1 on background 0.
 
-    pixels: (height, width) of any size, in [0, 1], ink 1 on paper 0. name: the data set that the
-    model was trained on, as in `digits`. dtype: None is PyTorch's default dtype.
+    pixels: (height, width) of any size and dtype, in [0, 1], ink 1 on paper 0. name: the data set
+    that the model was trained on, as in `digits`. dtype: None is PyTorch's default dtype.
 
     A network knows only what it was shown, so the drawing takes the path of the training images.
     Embedded digits fill the full height, are centred by their frame and were scanned to 8x8. MNIST
@@ -319,18 +315,13 @@ def prepare_drawing(
     Raises `DataError` when nothing is drawn; ValueError for another shape or range.
     """
     style, dtype = _dataset_name(name), _float_dtype(dtype)
-    try:
-        ink = torch.as_tensor(pixels)
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"pixels must be an array of numbers, got {pixels!r}") from None
-    if ink.is_complex():
-        raise ValueError(f"pixels must be real numbers, got {ink.dtype}")
-    ink = ink.detach().to("cpu", torch.float64)
+    # A copy in float64, row after row: PyTorch takes no reversed rows and no foreign byte order.
+    ink = torch.from_numpy(real_array("pixels", pixels).astype(np.float64, order="C"))
     if ink.ndim != 2 or 0 in ink.shape:
         raise ValueError(f"pixels must have shape (height, width), got {tuple(ink.shape)}")
     low, high = ink.min().item(), ink.max().item()
     if not (low >= 0 and high <= 1):  # so written, NaN is caught too
-        raise ValueError(f"pixels must lie in [0, 1], got values from {low:g} to {high:g}")
+        raise ValueError(f"pixels must lie in [0, 1], got values from {low!r} to {high!r}")
     if high < FAINT:
         raise DataError("nothing drawn: draw a digit on the pad first")
     ink = _thickened(_fit(_crop(ink / high), *_BOX[style]), *_BOX[style], _STROKE[style])

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.reals import real_array, real_number
+from course_utils.reals import quiet, real_array, real_number
 
 STEP = 1e-4
 CHECK_STEP = 1e-5
@@ -28,6 +28,7 @@ TOLERANCE = 1e-7
 """Largest relative error at which `check_gradients` calls two gradients equal."""
 
 
+@quiet
 def numerical_derivative(f: Callable[[Any], Any], x: Any, h: float = STEP) -> Any:
     """The slope of ``f``, a function of one variable, at ``x``: its central difference.
 
@@ -39,7 +40,8 @@ def numerical_derivative(f: Callable[[Any], Any], x: Any, h: float = STEP) -> An
 
     Raises:
         ValueError: ``x`` is empty or not made of real numbers; ``f`` returns something of another
-            shape; ``h`` is not finite and positive, or so small that ``x + h`` is ``x``.
+            shape or no real numbers; ``h`` is not finite and positive, or so small that ``x + h``
+            is ``x``, or so large that it is infinite.
     """
     h = _checked_step(h)
     x = _as_float64(x, "x")
@@ -49,7 +51,7 @@ def numerical_derivative(f: Callable[[Any], Any], x: Any, h: float = STEP) -> An
     values = []
     for point in (above, below):
         # A number for a number: functions from `math` take no arrays.
-        value = _plain(f(point.copy() if point.ndim else float(point)))
+        value = _result(f(point.copy() if point.ndim else float(point)))
         if value.shape != x.shape:
             raise ValueError(
                 f"f returned shape {value.shape} for an x of shape {x.shape}; it must keep the "
@@ -60,6 +62,7 @@ def numerical_derivative(f: Callable[[Any], Any], x: Any, h: float = STEP) -> An
     return slope if slope.ndim else float(slope)
 
 
+@quiet
 def numerical_gradient(f: Callable[[np.ndarray], Any], X: Any, h: float = STEP) -> np.ndarray:
     """The gradient of ``f`` at ``X``: the slope along each entry, by central differences.
 
@@ -93,6 +96,7 @@ def numerical_gradient(f: Callable[[np.ndarray], Any], X: Any, h: float = STEP) 
     return gradient
 
 
+@quiet
 def relative_error(a: Any, b: Any) -> float:
     """How different two arrays of one shape are: max |a − b| / max(max |a|, max |b|).
 
@@ -109,8 +113,9 @@ def relative_error(a: Any, b: Any) -> float:
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return math.nan
     scale = max(np.abs(a).max(), np.abs(b).max())
-    # Divided first: the difference of two huge numbers could overflow.
-    return float(np.abs(a / scale - b / scale).max()) if scale > 0 else 0.0
+    if scale > 1:  # halved first, which is exact: the difference of two huge numbers could overflow
+        a, b, scale = a / 2, b / 2, scale / 2
+    return float(np.abs(a - b).max() / scale) if scale > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -159,6 +164,7 @@ class GradientReport:
         return "\n".join(str(check) for check in self.checks)
 
 
+@quiet
 def check_gradients(
     f: Callable[..., Any],
     params: Mapping[str, Any],
@@ -225,9 +231,14 @@ def _checked_step(h: Any) -> float:
     return float(h)
 
 
-def _plain(value: Any) -> np.ndarray:
-    """``value`` as an array; a tensor that carries a graph gives up only its numbers."""
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+def _result(value: Any) -> np.ndarray:
+    """What f returned, in float64, so that a difference of two results cannot wrap round."""
+    try:
+        return real_array("f's result", value).astype(np.float64)
+    except ValueError:
+        raise ValueError(
+            f"f must return real numbers, but returned {type(value).__name__} {value!r:.80}"
+        ) from None
 
 
 def _as_float64(value: Any, name: str) -> np.ndarray:
@@ -241,21 +252,22 @@ def _as_float64(value: Any, name: str) -> np.ndarray:
 
 
 def _scalar(value: Any) -> float:
-    array = _plain(value)
+    array = _result(value)
     if array.shape != ():
         raise ValueError(
             f"f must return one number, but returned shape {array.shape}; sum or average it"
         )
-    if array.dtype.kind not in "biuf":
-        kind = type(value).__name__
-        raise ValueError(f"f must return a real number, but returned {kind} {value!r}")
     return float(array)
 
 
 def _need_distance(distance: Any, x: Any, h: float) -> None:
-    if np.any(distance == 0):
-        where = x if np.ndim(x) == 0 else x[np.asarray(distance) == 0][0]
+    lost = np.isfinite(x) & ((distance == 0) | np.isinf(distance))
+    if np.any(lost):
+        where = float(np.extract(lost, x)[0])
+        if np.extract(lost, distance)[0] != 0:
+            raise ValueError(f"h={h!r} is too large: {where!r} ± h is infinite")
+        enough = max(STEP, 10.0 ** math.ceil(math.log10(abs(where)) - 5))  # a 100,000th of x
         raise ValueError(
-            f"h={h!r} is lost in rounding: {float(where)!r} + h is the same number. "
-            f"Give a larger h, for example {STEP:g}."
+            f"h={h!r} is lost in rounding: {where!r} + h is the same number. "
+            f"Give a larger h, for example {enough:g}."
         )

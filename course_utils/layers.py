@@ -8,7 +8,8 @@ errors*, Nature 323, 1986; the numbers are those of PyTorch's autograd.
 
 Inputs are arrays or lists of real numbers. float32 and float64 are kept, everything else becomes
 float64. Between ``forward`` and ``backward`` do not change an array in place: the layers remember
-arrays, not copies. An empty batch is refused, since it has no mean and teaches nothing.
+arrays, not copies. An empty batch is refused, since it has no mean and teaches nothing. Infinities
+and NaN come and go as in PyTorch, without a warning.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.reals import real_array
+from course_utils.reals import quiet, real_array
 
 __all__ = ["Add", "Affine", "Multiply", "ReLU", "Sigmoid", "SoftmaxWithLoss", "Tanh"]
 
@@ -51,11 +52,13 @@ class Layer:
 class Add(Layer):
     """x + y, entry by entry, for shapes that broadcast. Source: `torch.add`."""
 
+    @quiet
     def forward(self, x: Any, y: Any) -> np.ndarray:
         """x, y: arrays whose shapes broadcast (ValueError otherwise) → their sum."""
         x, y = _pair(x, y)
         return self._remember((x.shape, y.shape), x + y)
 
+    @quiet
     def backward(self, dout: Any) -> tuple[np.ndarray, np.ndarray]:
         """dout: shape of the output → (dx, dy), in the shapes of x and y.
 
@@ -69,11 +72,13 @@ class Add(Layer):
 class Multiply(Layer):
     """x · y, entry by entry, for shapes that broadcast. Source: `torch.mul`."""
 
+    @quiet
     def forward(self, x: Any, y: Any) -> np.ndarray:
         """x, y: arrays whose shapes broadcast (ValueError otherwise) → their product."""
         x, y = _pair(x, y)
         return self._remember((x, y), x * y)
 
+    @quiet
     def backward(self, dout: Any) -> tuple[np.ndarray, np.ndarray]:
         """dout: shape of the output → (dx, dy): each input gets dout times the *other* input."""
         (x, y), dout = self._recall(dout)
@@ -83,20 +88,23 @@ class Multiply(Layer):
 class ReLU(Layer):
     """max(x, 0), entry by entry. Its slope at exactly 0 is taken as 0. Source: `torch.relu`."""
 
+    @quiet
     def forward(self, x: Any) -> np.ndarray:
         """x: any shape → the same shape."""
         x = _floats(x, "x")
-        return self._remember(x > 0, np.maximum(x, 0))
+        return self._remember(~(x <= 0), np.maximum(x, 0))  # so written, NaN passes, as in PyTorch
 
+    @quiet
     def backward(self, dout: Any) -> np.ndarray:
         """dout → dx, all of one shape: dout where x was above 0, else 0."""
         passes, dout = self._recall(dout)
-        return dout * passes
+        return np.where(passes, dout, 0)  # a product would make NaN of ∞ · 0
 
 
 class Sigmoid(Layer):
     """1 / (1 + exp(−x)), entry by entry, without overflow. Source: `torch.sigmoid`."""
 
+    @quiet
     def forward(self, x: Any) -> np.ndarray:
         """x: any shape → the same shape, in [0, 1]."""
         x = _floats(x, "x")
@@ -104,6 +112,7 @@ class Sigmoid(Layer):
         out = np.where(x >= 0, 1, small) / (1 + small)
         return self._remember(out, out)
 
+    @quiet
     def backward(self, dout: Any) -> np.ndarray:
         """dout → dx, all of one shape: dout · out · (1 − out)."""
         out, dout = self._recall(dout)
@@ -113,11 +122,13 @@ class Sigmoid(Layer):
 class Tanh(Layer):
     """tanh(x), entry by entry. Source: `torch.tanh`."""
 
+    @quiet
     def forward(self, x: Any) -> np.ndarray:
         """x: any shape → the same shape, in [−1, 1]."""
         out = np.tanh(_floats(x, "x"))
         return self._remember(out, out)
 
+    @quiet
     def backward(self, dout: Any) -> np.ndarray:
         """dout → dx, all of one shape: dout · (1 − out²)."""
         out, dout = self._recall(dout)
@@ -148,6 +159,7 @@ class Affine(Layer):
         self.dW: np.ndarray | None = None
         self.db: np.ndarray | None = None
 
+    @quiet
     def forward(self, X: Any) -> np.ndarray:
         """X: shape (N, D), one sample in each row, N ≥ 1 → shape (N, M)."""
         X = _floats(X, "X")
@@ -158,6 +170,7 @@ class Affine(Layer):
             )
         return self._remember(X, X @ self.W + self.b)
 
+    @quiet
     def backward(self, dout: Any) -> np.ndarray:
         """dout: shape (N, M) → dX, shape (N, D). Keeps dW and db.
 
@@ -181,6 +194,7 @@ class SoftmaxWithLoss(Layer):
     def __init__(self) -> None:
         self.probabilities: np.ndarray | None = None
 
+    @quiet
     def forward(self, logits: Any, labels: Any) -> float:
         """logits: shape (N, C), N ≥ 1 → the loss, a number.
 
@@ -193,19 +207,29 @@ class SoftmaxWithLoss(Layer):
         logits = _floats(logits, "logits")
         if logits.ndim != 2:
             raise ValueError(f"logits has shape {logits.shape}; it must be (N, C)")
-        targets = _one_hot(labels, *logits.shape)
+        targets = _checked_labels(labels, *logits.shape)
         shifted = logits - logits.max(axis=1, keepdims=True)
-        log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        self.probabilities = np.exp(log_p)
-        # Where a target is 0, the logarithm does not count, not even where it is −∞.
-        loss = -np.where(targets > 0, targets * log_p, 0).sum() / len(logits)
+        powers = np.exp(shifted)
+        total = powers.sum(axis=1, keepdims=True)
+        log_p, self.probabilities = shifted - np.log(total), powers / total
+        if targets.ndim == 1:
+            losses = -log_p[np.arange(len(targets)), targets]
+        else:  # where a target is 0, the logarithm does not count, not even where it is −∞
+            losses = -np.where(targets > 0, targets * log_p, 0).sum(axis=1)
+        loss = losses.sum(dtype=np.float64) / len(losses)
         return self._remember((self.probabilities, targets), float(loss))
 
+    @quiet
     def backward(self, dout: Any = 1.0) -> np.ndarray:
         """dout: a number → the gradient of the logits, shape (N, C): dout · (p − target) / N."""
         (probabilities, targets), dout = self._recall(dout)
+        if targets.ndim == 1:
+            gradient = probabilities.copy()
+            gradient[np.arange(len(targets)), targets] -= 1
+        else:
+            gradient = probabilities * targets.sum(axis=1, keepdims=True) - targets
         scale = probabilities.dtype.type(dout) / len(targets)
-        return (probabilities - targets).astype(probabilities.dtype, copy=False) * scale
+        return gradient.astype(probabilities.dtype, copy=False) * scale
 
 
 def _floats(value: Any, name: str) -> np.ndarray:
@@ -234,23 +258,21 @@ def _summed_to(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return gradient.sum(axis=repeated, keepdims=True)
 
 
-def _one_hot(labels: Any, N: int, C: int) -> np.ndarray:
-    """Labels of either kind as rows that sum to 1, shape (N, C)."""
-    labels = labels.detach().cpu() if hasattr(labels, "detach") else labels
-    try:
-        labels = np.asarray(labels)
-    except ValueError:
-        raise ValueError("labels is no array: its rows differ in length") from None
+def _checked_labels(labels: Any, N: int, C: int) -> np.ndarray:
+    """Class indices, shape (N,), or rows that sum to 1, shape (N, C), float64."""
+    labels = real_array("labels", labels)
     if labels.shape == (N,) and labels.dtype.kind in "iu":
         wrong = labels[(labels < 0) | (labels >= C)]
         if wrong.size:
             raise ValueError(f"label {wrong[0]} is out of range; allowed are 0 to {C - 1}")
-        return np.eye(C)[labels]
-    if labels.shape == (N, C) and labels.dtype.kind in "biuf":
+        return labels
+    if labels.shape == (N, C):
+        # What a smaller type has rounded need not sum to 1 more exactly than it can say.
+        room = max(1e-6, 8 * np.finfo(labels.dtype).eps if labels.dtype.kind == "f" else 0)
         targets = labels.astype(np.float64)
         sums = targets.sum(axis=1)
         # So written, NaN is caught too.
-        good = (targets >= 0).all(axis=1) & (np.abs(sums - 1) < 1e-6)
+        good = (targets >= 0).all(axis=1) & (np.abs(sums - 1) < room)
         if not good.all():
             row = int(np.argmin(good))
             raise ValueError(

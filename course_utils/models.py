@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from course_utils.names import look_up
-from course_utils.reals import flag, is_whole, real_number
+from course_utils.reals import flag, number, whole
 
 _VARIANTS = {"A": "A", "B": "B"}
 
@@ -38,11 +38,11 @@ def digit_cnn(
     Raises ValueError for an unknown variant or a value out of range.
     """
     variant = look_up("variant", variant, _VARIANTS)
-    if not is_whole(num_blocks, 1) or num_blocks > 2:
-        raise ValueError(f"num_blocks must be 1 or 2, got {num_blocks!r}")
-    _check(in_channels=in_channels, num_classes=num_classes)
-    _check_dropout(dropout)
-    flag("batch_norm", batch_norm)
+    num_blocks = whole("num_blocks", num_blocks, 1, 2)
+    in_channels = whole("in_channels", in_channels, 1)
+    num_classes = whole("num_classes", num_classes, 1)
+    dropout = number("dropout", dropout, 0, 1, below=True)
+    batch_norm = flag("batch_norm", batch_norm)
     channels, padding, hidden = ((32, 64), 1, 128) if variant == "A" else ((32, 32), 0, 100)
 
     layers: OrderedDict[str, nn.Module] = OrderedDict()
@@ -79,14 +79,16 @@ def digit_mlp(
     regression. ``dropout`` acts after each hidden layer. PyTorch's own initialisation, from its
     global generator. Raises ValueError for a value out of range.
     """
-    _check(in_features=in_features, num_classes=num_classes)
-    _check_dropout(dropout)
+    in_features = whole("in_features", in_features, 1)
+    num_classes = whole("num_classes", num_classes, 1)
+    dropout = number("dropout", dropout, 0, 1, below=True)
     layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
     before = in_features
-    if not isinstance(hidden, Sequence):
+    listed = isinstance(hidden, Sequence) and not isinstance(hidden, str | bytes)
+    if not listed and getattr(hidden, "ndim", 0) != 1:
         raise ValueError(f"hidden must be a list of widths, got {hidden!r}")
     for i, width in enumerate(hidden, start=1):
-        _check(hidden=width)
+        width = whole("hidden", width, 1)
         layers[f"fc{i}"] = nn.Linear(before, width)
         layers[f"relu{i}"] = nn.ReLU()
         if dropout:
@@ -104,14 +106,3 @@ def _initialise_b(model: nn.Sequential) -> None:
             else:
                 nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
-
-
-def _check(**sizes: int) -> None:
-    for name, value in sizes.items():
-        if not isinstance(value, int) or not is_whole(value, 1):
-            raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-
-
-def _check_dropout(dropout: float) -> None:
-    if not 0 <= real_number(dropout) < 1:
-        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout!r}")

@@ -3,21 +3,22 @@
 Each rule is elementwise: ``new_w = optimizer.update(w, grad)`` works alike on floats and on NumPy
 arrays of any shape (and the bare `Optimizer.step` on tensors). What a rule remembers (a velocity,
 an average of squares) sits on the instance, in units of the gradient or of its square, and `reset`
-forgets it. The numbers are those of the ``torch.optim`` class named in each docstring, in float64.
+forgets it: an optimizer is for **one** parameter, make one for each. The numbers are those of the
+``torch.optim`` class named in each docstring, in float64, infinities and NaN among them.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
 
 from course_utils.names import look_up, unknown_name
-from course_utils.reals import flag, real_array, real_number
+from course_utils.reals import flag, number, real_array
 
 
 def _sqrt(x: Any) -> Any:
@@ -25,22 +26,18 @@ def _sqrt(x: Any) -> Any:
 
 
 def _larger(a: Any, b: Any) -> Any:
+    """The larger of ``a`` (at first the number 0.0) and ``b``; NaN where b is NaN."""
     if isinstance(b, float):
         return a if a > b else b
     return np.maximum(a, b) if isinstance(b, np.ndarray) else b.clamp(min=a)
 
 
-def _number(name: str, value: Any, low: float, high: float = math.inf, *, open_end=False) -> float:
-    """``value`` as a float, or a ValueError that names it and the allowed range."""
-    number = real_number(value)
-    below = number < high if open_end or high == math.inf else number <= high
-    if low <= number and below:
-        return number
-    if high == math.inf:
-        allowed = f"a finite number ≥ {low:g}"
-    else:
-        allowed = f"a number with {low:g} ≤ {name} {'<' if open_end else '≤'} {high:g}"
-    raise ValueError(f"{name} must be {allowed}, got {value!r}")
+def _ratio(a: Any, b: Any) -> Any:
+    """a / b with b ≥ 0; a float over 0 is infinite, or NaN, as in arrays and tensors."""
+    try:
+        return a / b
+    except ZeroDivisionError:
+        return a * math.inf
 
 
 @dataclass(eq=False)
@@ -55,30 +52,51 @@ class Optimizer:
     """Learning rate, ≥ 0: the size of a step, in units of w per unit of the (scaled) gradient."""
 
     torch_class: ClassVar[str] = ""
+    remembers: ClassVar[bool] = True
+    """Whether a step depends on those before it."""
 
     def __post_init__(self) -> None:
-        self.lr = _number("lr", self.lr, 0)
-        self._check_settings()
+        for field in fields(self):
+            setattr(self, field.name, _checked(field.name, getattr(self, field.name)))
         self.reset()
 
-    def _check_settings(self) -> None:
-        """Check the settings beyond the learning rate."""
-
     def reset(self) -> None:
-        """Forget everything remembered from earlier steps."""
+        """Forget everything remembered from earlier steps, the shape of w too."""
+        self._shape: tuple[int, ...] | None = None
 
     def update(self, w: Any, grad: Any) -> Any:
         """The new ``w`` after one step; ``w`` and ``grad`` are floats or arrays of one shape.
 
-        Neither argument is changed. Raises ValueError when the shapes differ.
+        Neither argument is changed. Computed in float64; what comes back is a float for a number,
+        and otherwise has the dtype of ``w`` where that is a float type, else float64. Raises
+        ValueError when the shapes differ, and when a rule that remembers gets another shape than
+        in its first step.
         """
-        if type(w) is not float or type(grad) is not float:
-            w, grad = _as_numbers("w", w), _as_numbers("grad", grad)
-            if np.shape(w) != np.shape(grad):
-                raise ValueError(
-                    f"w and grad must have the same shape, got {np.shape(w)} and {np.shape(grad)}"
-                )
-        return self.step(w, grad)
+        if type(w) is float and type(grad) is float:
+            if self._shape != ():
+                self._keep_shape(())
+            return self.step(w, grad)
+        w_array, grad = real_array("w", w), real_array("grad", grad)
+        shape = w_array.shape
+        if shape != grad.shape:
+            raise ValueError(f"w and grad must have the same shape, got {shape} and {grad.shape}")
+        self._keep_shape(shape)
+        with np.errstate(all="ignore"):
+            double = w_array.astype(np.float64), grad.astype(np.float64)
+            new = self.step(*(double if shape else map(float, double)))
+            if not isinstance(w, float | int):
+                dtype = w_array.dtype if w_array.dtype.kind == "f" else np.dtype(np.float64)
+                new = np.asarray(new).astype(dtype)[()]
+        return new
+
+    def _keep_shape(self, shape: tuple[int, ...]) -> None:
+        if self._shape is None:
+            self._shape = shape
+        elif shape != self._shape and self.remembers:
+            raise ValueError(
+                f"this {type(self).__name__} remembers the steps of a w of shape {self._shape}, "
+                f"got one of shape {shape}: make an optimizer for each w, or call reset()"
+            )
 
     def step(self, w: Any, grad: Any) -> Any:
         """The bare rule, without the check of `update`."""
@@ -120,10 +138,6 @@ class Optimizer:
         return f"torch.optim.{self.torch_class}([w], {', '.join(shown)})"
 
 
-def _as_numbers(name: str, x: Any) -> Any:
-    return float(x) if isinstance(x, float | bool) else real_array(name, x)[()]
-
-
 @dataclass(eq=False)
 class SGD(Optimizer):
     """Gradient descent: w ← w − lr·g. Source: ``torch.optim.SGD``.
@@ -134,9 +148,7 @@ class SGD(Optimizer):
     weight_decay: float = 0.0
 
     torch_class: ClassVar[str] = "SGD"
-
-    def _check_settings(self) -> None:
-        self.weight_decay = _number("weight_decay", self.weight_decay, 0)
+    remembers: ClassVar[bool] = False
 
     def step(self, w: Any, grad: Any) -> Any:
         if self.weight_decay:
@@ -160,12 +172,8 @@ class Momentum(Optimizer):
 
     torch_class: ClassVar[str] = "SGD"
 
-    def _check_settings(self) -> None:
-        self.momentum = _number("momentum", self.momentum, 0)
-        self.dampening = _number("dampening", self.dampening, 0, 1)
-        self.weight_decay = _number("weight_decay", self.weight_decay, 0)
-
     def reset(self) -> None:
+        super().reset()
         self.velocity: Any = None
 
     def step(self, w: Any, grad: Any) -> Any:
@@ -193,11 +201,8 @@ class Nesterov(Optimizer):
 
     torch_class: ClassVar[str] = "SGD"
 
-    def _check_settings(self) -> None:
-        self.momentum = _number("momentum", self.momentum, 0)
-        self.weight_decay = _number("weight_decay", self.weight_decay, 0)
-
     def reset(self) -> None:
+        super().reset()
         self.velocity: Any = 0.0
 
     def step(self, w: Any, grad: Any) -> Any:
@@ -226,11 +231,8 @@ class AdaGrad(Optimizer):
 
     torch_class: ClassVar[str] = "Adagrad"
 
-    def _check_settings(self) -> None:
-        for name in ("lr_decay", "eps", "initial_accumulator_value", "weight_decay"):
-            setattr(self, name, _number(name, getattr(self, name), 0))
-
     def reset(self) -> None:
+        super().reset()
         self.num_updates = 0
         self.square_sum: Any = self.initial_accumulator_value
 
@@ -240,7 +242,8 @@ class AdaGrad(Optimizer):
         lr = self.lr / (1 + self.num_updates * self.lr_decay)
         self.num_updates += 1
         self.square_sum = self.square_sum + grad * grad
-        return w - lr * (grad / (_sqrt(self.square_sum) + self.eps))
+        root = _sqrt(self.square_sum) + self.eps
+        return w - lr * (grad / root if self.eps else _ratio(grad, root))
 
 
 @dataclass(eq=False)
@@ -261,13 +264,8 @@ class RMSProp(Optimizer):
 
     torch_class: ClassVar[str] = "RMSprop"
 
-    def _check_settings(self) -> None:
-        self.alpha = _number("alpha", self.alpha, 0, 1)
-        for name in ("eps", "momentum", "weight_decay"):
-            setattr(self, name, _number(name, getattr(self, name), 0))
-        self.centered = flag("centered", self.centered)
-
     def reset(self) -> None:
+        super().reset()
         self.square_avg: Any = 0.0
         self.grad_avg: Any = 0.0
         self.velocity: Any = 0.0
@@ -280,8 +278,9 @@ class RMSProp(Optimizer):
         spread = self.square_avg
         if self.centered:
             self.grad_avg = alpha * self.grad_avg + (1 - alpha) * grad
-            spread = _larger(spread - self.grad_avg * self.grad_avg, 0.0 * spread)
-        scaled = grad / (_sqrt(spread) + self.eps)
+            spread = _larger(0.0, spread - self.grad_avg * self.grad_avg)
+        root = _sqrt(spread) + self.eps
+        scaled = grad / root if self.eps else _ratio(grad, root)
         if self.momentum == 0:
             return w - self.lr * scaled
         self.velocity = self.momentum * self.velocity + scaled
@@ -306,13 +305,8 @@ class Adam(Optimizer):
 
     torch_class: ClassVar[str] = "Adam"
 
-    def _check_settings(self) -> None:
-        self.betas = _pair_of_betas(self.betas)
-        self.eps = _number("eps", self.eps, 0)
-        self.weight_decay = _number("weight_decay", self.weight_decay, 0)
-        self.amsgrad = flag("amsgrad", self.amsgrad)
-
     def reset(self) -> None:
+        super().reset()
         self.num_updates = 0
         self.grad_avg: Any = 0.0
         self.square_avg: Any = 0.0
@@ -335,7 +329,8 @@ class Adam(Optimizer):
         correction1 = 1 - beta1**self.num_updates
         correction2 = math.sqrt(1 - beta2**self.num_updates)
         root = _sqrt(square_avg) / correction2 + self.eps
-        return w - self.lr / correction1 * (self.grad_avg / root)
+        scaled = self.grad_avg / root if self.eps else _ratio(self.grad_avg, root)
+        return w - self.lr / correction1 * scaled
 
 
 @dataclass(eq=False)
@@ -353,15 +348,17 @@ class AdamW(Adam):
         return w * (1 - self.lr * self.weight_decay), grad
 
 
-def _pair_of_betas(betas: Sequence[float]) -> tuple[float, float]:
+def _checked(name: str, value: Any) -> Any:
+    """The setting ``name``, or a ValueError that names it and the allowed range."""
+    if name in ("centered", "amsgrad"):
+        return flag(name, value)
+    if name != "betas":
+        return number(name, value, 0, 1 if name in ("alpha", "dampening") else math.inf)
     try:
-        beta1, beta2 = betas
+        beta1, beta2 = value
     except (TypeError, ValueError):
-        raise ValueError(f"betas must be a pair (beta1, beta2), got {betas!r}") from None
-    return (
-        _number("betas[0]", beta1, 0, 1, open_end=True),
-        _number("betas[1]", beta2, 0, 1, open_end=True),
-    )
+        raise ValueError(f"betas must be a pair (beta1, beta2), got {value!r}") from None
+    return tuple(number(f"betas[{i}]", b, 0, 1, below=True) for i, b in enumerate((beta1, beta2)))
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from course_utils.optimizers import Optimizer
-from course_utils.reals import flag, is_whole, real_array, real_number
+from course_utils.reals import flag, number, real_array, real_number, whole
 from course_utils.surfaces import Surface
 
 LIMIT = 1e6
@@ -67,31 +67,33 @@ def descend(
     ``optimizer`` itself keeps its state: the path starts from a fresh copy.
 
     The rules are elementwise, so one copy per coordinate runs on plain Python floats, which is
-    about ten times faster than arrays of two numbers. Raises ValueError for a start or a number
-    of steps that make no sense.
+    about ten times faster than arrays of two numbers. Raises ValueError for what is no surface or
+    no optimizer of the course, and for a start or a number of steps that make no sense.
     """
-    x, y, jolts = _prepare(start, num_steps, noise, seed)
+    x, y, num_steps, jolts = _prepare(surface, start, num_steps, noise, seed)
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(
+            "optimizer must be one of course_utils.optimizers, such as make_optimizer('Adam', "
+            f"lr=0.1), got {optimizer!r}"
+        )
     step_x, step_y = optimizer.fresh().step, optimizer.fresh().step
     gradient = surface.gradient
     points = [(x, y)]
     append = points.append
-    try:
-        if jolts is None:
-            for _ in range(num_steps):
-                gx, gy = gradient(x, y)
-                x, y = step_x(x, gx), step_y(y, gy)
-                append((x, y))
-                if not (-LIMIT <= x <= LIMIT and -LIMIT <= y <= LIMIT):
-                    break
-        else:
-            for jolt_x, jolt_y in jolts:
-                gx, gy = gradient(x, y)
-                x, y = step_x(x, gx + jolt_x), step_y(y, gy + jolt_y)
-                append((x, y))
-                if not (-LIMIT <= x <= LIMIT and -LIMIT <= y <= LIMIT):
-                    break
-    except ZeroDivisionError:  # eps = 0 and no gradient yet: arrays and torch say NaN here
-        append((math.nan, math.nan))
+    if jolts is None:
+        for _ in range(num_steps):
+            gx, gy = gradient(x, y)
+            x, y = step_x(x, gx), step_y(y, gy)
+            append((x, y))
+            if not (-LIMIT <= x <= LIMIT and -LIMIT <= y <= LIMIT):
+                break
+    else:
+        for jolt_x, jolt_y in jolts:
+            gx, gy = gradient(x, y)
+            x, y = step_x(x, gx + jolt_x), step_y(y, gy + jolt_y)
+            append((x, y))
+            if not (-LIMIT <= x <= LIMIT and -LIMIT <= y <= LIMIT):
+                break
     return _finish(surface, points, num_steps)
 
 
@@ -120,7 +122,7 @@ def descend_own(
     returns NaN or anything but two numbers, gives an `OwnRuleError`. A rule that never returns is
     the caller's to stop (`course_utils.limits.time_limit`).
     """
-    x, y, jolts = _prepare(start, num_steps, noise, seed)
+    x, y, num_steps, jolts = _prepare(surface, start, num_steps, noise, seed)
     if math.isnan(real_number(lr)):
         raise ValueError(f"lr must be a number, got {lr!r}")
     update = _own_update(rule, lr)
@@ -144,24 +146,25 @@ def descend_own(
 
 
 def _prepare(
-    start: Sequence[float], num_steps: int, noise: float, seed: int
-) -> tuple[float, float, list[list[float]] | None]:
+    surface: Surface, start: Sequence[float], num_steps: int, noise: float, seed: int
+) -> tuple[float, float, int, list[list[float]] | None]:
+    if not isinstance(surface, Surface):
+        raise ValueError(
+            "surface must be one of course_utils.surfaces, such as get_surface('bowl'), "
+            f"got {surface!r}"
+        )
     try:
         x, y = (real_number(value) for value in start)
     except (TypeError, ValueError):
         raise ValueError(f"start must be two numbers (x, y), got {start!r}") from None
     if not (abs(x) <= LIMIT and abs(y) <= LIMIT):
         raise ValueError(f"start must lie within ±{LIMIT:g}, got {start!r}")
-    if not is_whole(num_steps, 0):
-        raise ValueError(f"num_steps must be a whole number ≥ 0, got {num_steps!r}")
-    if not 0 <= real_number(noise) < math.inf:
-        raise ValueError(f"noise must be a finite number ≥ 0, got {noise!r}")
-    if not is_whole(seed, 0):
-        raise ValueError(f"seed must be a whole number ≥ 0, got {seed!r}")
+    num_steps, seed = whole("num_steps", num_steps, 0), whole("seed", seed, 0)
+    noise = number("noise", noise, 0)
     if noise == 0:
-        return x, y, None
+        return x, y, num_steps, None
     jolts = np.random.default_rng(seed).standard_normal((num_steps, 2)) * noise
-    return x, y, jolts.tolist()
+    return x, y, num_steps, jolts.tolist()
 
 
 def _finish(surface: Surface, walked: list[tuple[float, float]], num_steps: int) -> Path:
@@ -282,8 +285,7 @@ def ema(values: Any, beta: float, bias_correction: bool = False) -> np.ndarray:
 
     Raises ValueError unless 0 ≤ beta < 1 and ``values`` has an axis.
     """
-    if not 0 <= real_number(beta) < 1:
-        raise ValueError(f"beta must be a number with 0 ≤ beta < 1, got {beta!r}")
+    beta = number("beta", beta, 0, 1, below=True)
     series = real_array("values", values).astype(np.float64)
     if series.ndim == 0:
         raise ValueError(f"values must be a series, got the single number {values!r}")

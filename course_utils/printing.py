@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
+from course_utils.reals import whole
+
 # Distance from a rounding tie, in units of the last printed digit, below which two machines
 # may print different digits. Results in float64 agree to about ten decimals.
 TIE_TOLERANCE = 1e-6
@@ -36,8 +38,7 @@ def rounded(x: Any, decimals: int = 4) -> Any:
     >>> rounded([1 / 3, -0.00001])
     [0.3333, 0.0]
     """
-    if isinstance(decimals, bool) or not isinstance(decimals, int) or not 0 <= decimals <= 15:
-        raise ValueError(f"decimals must be a whole number from 0 to 15, got {decimals!r}")
+    decimals = whole("decimals", decimals, 0, 15)
     authoring = os.environ.get("COURSE_AUTHORING") == "1"
     return _rounded(x, decimals, authoring)
 

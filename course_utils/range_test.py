@@ -18,8 +18,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.reals import is_whole, real_number
-from course_utils.training_checks import pairs
+from course_utils.reals import number, real_number, whole
+from course_utils.training_checks import (
+    NO_LABEL,
+    check_optimizer,
+    device_of,
+    loss_of,
+    num_batches,
+    num_labelled,
+    pairs,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,25 +86,18 @@ def lr_range_test(
     Raises ValueError for rates that are not 0 < min_lr < max_lr, settings out of range, an empty
     loader, an optimizer of another model, and a loss that is not finite from the start.
     """
-    from course_utils import training  # which imports this module
-
     if not 0 < real_number(min_lr) < real_number(max_lr) < math.inf:
         raise ValueError(
             f"0 < min_lr < max_lr is needed, both finite; got min_lr={min_lr!r}, max_lr={max_lr!r}"
         )
-    if not is_whole(num_steps, 2):
-        raise ValueError(f"num_steps must be a whole number of at least 2, got {num_steps!r}")
-    if not 0 <= real_number(beta) < 1:
-        raise ValueError(f"beta must be at least 0 and below 1, got {beta!r}")
+    min_lr, max_lr = float(min_lr), float(max_lr)
+    num_steps, beta = whole("num_steps", num_steps, 2), number("beta", beta, 0, 1, below=True)
     if not real_number(explosion) > 1:
         raise ValueError(f"explosion must be larger than 1, got {explosion!r}")
-    if not isinstance(model, nn.Module):
-        raise ValueError(f"model must be an nn.Module, got {model!r}")
-    if not hasattr(optimizer, "param_groups"):
-        raise ValueError(f"optimizer must be one of torch.optim, got {optimizer!r}")
-    device = training._device_of(model, device)
-    training._check_setup(model, optimizer, 1, None, "batch")
-    training._count(loader, "loader")
+    explosion = float(explosion)
+    device = device_of(model, device)
+    check_optimizer(model, optimizer)
+    num_batches(loader, "loader")
 
     lrs = min_lr * (max_lr / min_lr) ** (np.arange(num_steps) / (num_steps - 1))
     losses: list[float] = []
@@ -110,8 +111,11 @@ def lr_range_test(
             for group in optimizer.param_groups:
                 group["lr"] = float(lr)
             X, y = X.to(device), labels.to(device)
-            loss = training._loss(loss_fn, model(X), y)
+            y_hat = model(X)
+            loss = loss_of(loss_fn, y_hat, y)
             losses.append(loss.item())
+            if not math.isfinite(losses[-1]) and int(num_labelled(y_hat, labels)) == 0:
+                raise ValueError(f"{NO_LABEL}: batch {len(losses)}")
             average = beta * average + (1 - beta) * losses[-1]
             smooth.append(average / (1 - beta ** len(losses)))
             if not math.isfinite(losses[-1]) or smooth[-1] > explosion * lowest:

@@ -11,14 +11,11 @@ Chapter 04 builds this class step by step. Numbers as in PyTorch, but `backward`
 
 from __future__ import annotations
 
-import math
+from course_utils.reals import ieee
 
 
 class Scalar:
-    """A number that remembers how it was computed.
-
-    inputs: pairs (node, local derivative); op: "" for a given number; grad: filled by `backward`.
-    """
+    """A number that remembers its inputs, pairs (node, local derivative); `backward` sets grad."""
 
     def __init__(self, value: float, inputs: tuple = (), op: str = "", name: str = "") -> None:
         self.value, self.inputs, self.op, self.name = float(value), inputs, op, name
@@ -40,11 +37,14 @@ class Scalar:
         return Scalar(self.value - other.value, ((self, 1.0), (other, -1.0)), "−")
 
     def __pow__(self, n: float) -> Scalar:  # n is a plain number
-        slope = n * self.value ** (n - 1) if n else 0.0
-        return Scalar(self.value**n, ((self, slope),), f"^{n:g}")
+        slope = n * ieee("power", self.value, n - 1) if n else 0.0
+        return Scalar(ieee("power", self.value, n), ((self, slope),), f"^{n:g}")
 
     def __truediv__(self, other: Scalar | float) -> Scalar:
-        return self * as_scalar(other) ** -1
+        other = as_scalar(other)
+        out, slope = ieee("divide", self.value, other.value), ieee("divide", 1, other.value)
+        downhill = -ieee("divide", out, other.value)
+        return Scalar(out, ((self, slope), (other, downhill)), "÷")
 
     def __neg__(self) -> Scalar:
         return self * -1
@@ -58,21 +58,20 @@ class Scalar:
     __radd__, __rmul__ = __add__, __mul__
 
     def exp(self) -> Scalar:
-        return Scalar(out := math.exp(self.value), ((self, out),), "exp")
+        return Scalar(out := ieee("exp", self.value), ((self, out),), "exp")
 
     def log(self) -> Scalar:
-        return Scalar(math.log(self.value), ((self, 1 / self.value),), "log")
+        return Scalar(ieee("log", self.value), ((self, ieee("divide", 1, self.value)),), "log")
 
     def tanh(self) -> Scalar:
-        return Scalar(out := math.tanh(self.value), ((self, 1 - out * out),), "tanh")
+        return Scalar(out := ieee("tanh", self.value), ((self, 1 - out * out),), "tanh")
 
     def sigmoid(self) -> Scalar:
-        small = math.exp(-abs(self.value))  # never overflows
-        out = (1 if self.value >= 0 else small) / (1 + small)
+        out = 1 / (1 + ieee("exp", -self.value))
         return Scalar(out, ((self, out * (1 - out)),), "σ")
 
     def relu(self) -> Scalar:  # its slope at exactly 0 is taken as 0
-        return Scalar(max(self.value, 0.0), ((self, float(self.value > 0)),), "relu")
+        return Scalar(max(self.value, 0.0), ((self, float(not self.value <= 0)),), "relu")
 
     def graph(self) -> list[Scalar]:
         """Every node that led here, once, each after its inputs; self comes last."""
@@ -93,7 +92,8 @@ class Scalar:
         self.grad = 1.0
         for node in reversed(nodes):
             for origin, slope in node.inputs:
-                origin.grad += slope * node.grad
+                if slope or node.op not in ("relu", "^0"):  # these keep back even infinity
+                    origin.grad += slope * node.grad
 
 
 def as_scalar(x: Scalar | float) -> Scalar:

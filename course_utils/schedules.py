@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from course_utils.names import look_up
-from course_utils.reals import flag, is_whole, real_array, real_number
+from course_utils.reals import flag, number, quiet, real_array, real_number, whole
 
 
 def _times(t: Any) -> np.ndarray:
@@ -48,78 +48,78 @@ def _result(values: Any) -> Any:
     return float(values) if np.ndim(values) == 0 else values
 
 
-def _check_rate(name: str, value: float, high: float = math.inf) -> None:
-    number = real_number(value)
-    if not (0 <= number <= high and number < math.inf):
-        allowed = "a finite number ≥ 0" if high == math.inf else f"between 0 and {high:g}"
-        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+def _scaled(lr: float, gamma: float, falls: np.ndarray) -> Any:
+    """lr·gamma^falls; a rate of 0 stays 0, however large the power."""
+    return _result(lr * gamma**falls if lr else np.zeros_like(falls))
 
 
-def _check_length(name: str, value: float, low: int = 1) -> None:
-    if not is_whole(value, low):
-        raise ValueError(f"{name} must be a whole number ≥ {low}, got {value!r}")
-
-
+@quiet
 def constant(t: Any, lr: float) -> Any:
     """The same ``lr`` for ever: what an optimizer does without a scheduler."""
-    _check_rate("lr", lr)
+    lr = number("lr", lr, 0)
     return _result(np.full_like(_times(t), lr))
 
 
+@quiet
 def step(t: Any, lr: float, step_size: int, gamma: float = 0.1) -> Any:
     """``lr`` times ``gamma`` once every ``step_size`` steps: lr·gamma^⌊t / step_size⌋.
 
     Source: ``StepLR``.
     """
-    _check_rate("lr", lr)
-    _check_rate("gamma", gamma)
-    _check_length("step_size", step_size)
-    return _result(lr * gamma ** np.floor(_times(t) / step_size))
+    lr = number("lr", lr, 0)
+    gamma = number("gamma", gamma, 0)
+    step_size = whole("step_size", step_size, 1)
+    return _scaled(lr, gamma, np.floor(_times(t) / step_size))
 
 
+@quiet
 def multi_step(t: Any, lr: float, milestones: Sequence[int], gamma: float = 0.1) -> Any:
     """``lr`` times ``gamma`` at each milestone: lr·gamma^(number of milestones ≤ t).
 
     A milestone that is listed twice counts twice. Source: ``MultiStepLR``.
     """
-    _check_rate("lr", lr)
-    _check_rate("gamma", gamma)
+    lr = number("lr", lr, 0)
+    gamma = number("gamma", gamma, 0)
     passed = np.searchsorted(np.sort(_marks(milestones)), _times(t), side="right")
-    return _result(lr * gamma ** np.asarray(passed, dtype=np.float64))
+    return _scaled(lr, gamma, np.asarray(passed, dtype=np.float64))
 
 
+@quiet
 def exponential(t: Any, lr: float, gamma: float) -> Any:
     """``lr`` times ``gamma`` in every step: lr·gamma^t. Source: ``ExponentialLR``."""
-    _check_rate("lr", lr)
-    _check_rate("gamma", gamma)
-    return _result(lr * gamma ** _times(t))
+    lr = number("lr", lr, 0)
+    gamma = number("gamma", gamma, 0)
+    return _scaled(lr, gamma, _times(t))
 
 
+@quiet
 def cosine(t: Any, lr: float, num_steps: int, min_lr: float = 0.0) -> Any:
     """Half a cosine from ``lr`` down to ``min_lr`` in ``num_steps`` steps.
 
     min_lr + (lr − min_lr)·(1 + cos(π·t / num_steps)) / 2. As in PyTorch it rises again after
     ``num_steps``. Source: ``CosineAnnealingLR`` (``T_max`` = num_steps, ``eta_min`` = min_lr).
     """
-    _check_rate("lr", lr)
-    _check_rate("min_lr", min_lr)
-    _check_length("num_steps", num_steps)
+    lr = number("lr", lr, 0)
+    min_lr = number("min_lr", min_lr, 0)
+    num_steps = whole("num_steps", num_steps, 1)
     return _result(min_lr + (lr - min_lr) * (1 + np.cos(np.pi * _times(t) / num_steps)) / 2)
 
 
+@quiet
 def linear_warmup(t: Any, lr: float, warmup_steps: int, start_factor: float = 1 / 3) -> Any:
     """A straight line from ``start_factor``·lr at t = 0 to ``lr`` at t = ``warmup_steps``, then lr.
 
     Source: ``LinearLR`` with ``total_iters`` = warmup_steps and ``end_factor`` = 1. PyTorch wants
     start_factor > 0; here it may be 0, a first step that does nothing.
     """
-    _check_rate("lr", lr)
-    _check_rate("start_factor", start_factor, 1)
-    _check_length("warmup_steps", warmup_steps)
+    lr = number("lr", lr, 0)
+    start_factor = number("start_factor", start_factor, 0, 1)
+    warmup_steps = whole("warmup_steps", warmup_steps, 1)
     share = np.minimum(_times(t), warmup_steps) / warmup_steps
     return _result(lr * (start_factor + (1 - start_factor) * share))
 
 
+@quiet
 def cosine_with_warmup(
     t: Any,
     lr: float,
@@ -133,8 +133,8 @@ def cosine_with_warmup(
     Source: ``SequentialLR`` of ``LinearLR`` and ``CosineAnnealingLR`` with the milestone
     warmup_steps. As there, the rate rises again after ``num_steps``.
     """
-    _check_length("warmup_steps", warmup_steps, 0)
-    _check_length("num_steps", num_steps)
+    warmup_steps = whole("warmup_steps", warmup_steps, 0)
+    num_steps = whole("num_steps", num_steps, 1)
     if warmup_steps >= num_steps:
         raise ValueError(
             f"warmup_steps must be smaller than num_steps = {num_steps}, got {warmup_steps!r}"
@@ -147,6 +147,7 @@ def cosine_with_warmup(
     return _result(np.where(times < warmup_steps, rising, falling))
 
 
+@quiet
 def one_cycle(
     t: Any,
     max_lr: float,
@@ -169,13 +170,12 @@ def one_cycle(
     with "linear" below zero), and a phase of no length gives the rate it ends with (PyTorch
     divides by zero). Raises ValueError for t > num_steps, as PyTorch does.
     """
-    _check_rate("max_lr", max_lr)
-    _check_rate("pct_start", pct_start, 1)
-    _check_length("num_steps", num_steps)
-    for name, value in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
-        if not 0 < real_number(value) < math.inf:
-            raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
-    flag("three_phase", three_phase)
+    max_lr = number("max_lr", max_lr, 0)
+    pct_start = number("pct_start", pct_start, 0, 1)
+    num_steps = whole("num_steps", num_steps, 1)
+    div_factor = number("div_factor", div_factor, 0, above=True)
+    final_div_factor = number("final_div_factor", final_div_factor, 0, above=True)
+    three_phase = flag("three_phase", three_phase)
     if not isinstance(anneal_strategy, str) or anneal_strategy not in _BENDS:
         raise ValueError(f"anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}")
     times = _times(t)
@@ -202,6 +202,7 @@ def one_cycle(
     return _result(rates)
 
 
+@quiet
 def plateau(
     losses: Sequence[float],
     lr: float,
@@ -220,13 +221,12 @@ def plateau(
     ``patience`` epochs without one the rate falls, not below ``min_lr``; the next ``cooldown``
     epochs are not counted. Source: ``ReduceLROnPlateau`` with mode "min".
     """
-    _check_rate("lr", lr)
-    _check_rate("min_lr", min_lr)
-    _check_rate("threshold", threshold)
-    _check_length("patience", patience, 0)
-    _check_length("cooldown", cooldown, 0)
-    if not 0 <= real_number(factor) < 1:
-        raise ValueError(f"factor must be at least 0 and below 1, got {factor!r}")
+    lr = number("lr", lr, 0)
+    min_lr = number("min_lr", min_lr, 0)
+    threshold = number("threshold", threshold, 0)
+    patience = whole("patience", patience, 0)
+    cooldown = whole("cooldown", cooldown, 0)
+    factor = number("factor", factor, 0, 1, below=True)
     if not isinstance(threshold_mode, str) or threshold_mode not in ("rel", "abs"):
         raise ValueError(f"threshold_mode must be 'rel' or 'abs', got {threshold_mode!r}")
     try:
@@ -251,13 +251,17 @@ def plateau(
     return np.array(rates)
 
 
+@quiet
 def sequential(t: Any, parts: Sequence[Callable[[Any], Any]], milestones: Sequence[int]) -> Any:
     """One schedule after the other, each with its own clock.
 
     parts: functions of the steps since their own start, for example
-    ``[lambda t: linear_warmup(t, 0.1, 5), lambda t: exponential(t, 0.1, 0.9)]``. milestones: the
-    increasing steps at which the next part takes over, one fewer than there are parts.
+    ``[lambda t: linear_warmup(t, 0.1, 5), lambda t: exponential(t, 0.1, 0.9)]``. Each is given an
+    array of its steps, (n,), and returns as many rates, or one for all. milestones: the increasing
+    steps at which the next part takes over, one fewer than there are parts.
     Source: ``SequentialLR``.
+
+    Raises ValueError for milestones that do not fit, and for a part that returns anything else.
     """
     milestones = _marks(milestones)
     try:
@@ -275,11 +279,25 @@ def sequential(t: Any, parts: Sequence[Callable[[Any], Any]], milestones: Sequen
     times = _times(t)
     rates = np.zeros_like(times)
     ends = [*milestones, math.inf]
-    for part, start, end in zip(parts, starts, ends, strict=True):
+    for i, (part, start, end) in enumerate(zip(parts, starts, ends, strict=True)):
         here = (times >= start) & (times < end)
         if here.any():
-            rates[here] = part(times[here] - start)
+            rates[here] = _rates_of(f"parts[{i}]", part, times[here] - start)
     return _result(rates)
+
+
+def _rates_of(name: str, part: Callable[[Any], Any], times: np.ndarray) -> np.ndarray:
+    given = part(times)
+    try:
+        rates = real_array("rates", given)
+    except ValueError:
+        raise ValueError(f"{name} must return learning rates, got {given!r:.80}") from None
+    if rates.shape not in ((), times.shape):
+        raise ValueError(
+            f"{name} must return one rate, or one for each of {len(times)} steps, got an array of "
+            f"shape {rates.shape}"
+        )
+    return rates
 
 
 _BENDS: dict[str, Callable[[Any], Any]] = {

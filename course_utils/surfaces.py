@@ -1,7 +1,9 @@
 """Loss surfaces over two parameters, to watch optimizers on.
 
-Every surface gives its value and its exact gradient. Both take floats, NumPy arrays or torch
-tensors that broadcast against each other; x, y and the value have no units.
+Every surface gives its value and its exact gradient. Both take numbers, NumPy arrays or torch
+tensors that broadcast against each other; x, y and the value have no units. Whole numbers become
+floats before anything is squared, and every formula is written in products: a power of a float that
+is too large raises an error in Python, a product is infinite.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from course_utils.names import look_up
 
@@ -43,14 +47,17 @@ def _alike(gx: Any, gy: Any) -> tuple[Any, Any]:
     """Both slopes in their common shape: where x and y separate, each knows only its own."""
     if type(gx) is float and type(gy) is float:
         return gx, gy
-    if getattr(gx, "shape", ()) != getattr(gy, "shape", ()):
-        zero = 0.0 * gx + 0.0 * gy
-        gx, gy = gx + zero, gy + zero
-    return gx, gy
+    x_shape, y_shape = getattr(gx, "shape", ()), getattr(gy, "shape", ())
+    if x_shape == y_shape:
+        return gx, gy
+    shape = np.broadcast_shapes(x_shape, y_shape)
+    tensor = next((g for g in (gx, gy) if hasattr(g, "new_zeros")), None)
+    zeros = np.zeros(shape, np.result_type(gx, gy)) if tensor is None else tensor.new_zeros(shape)
+    return gx + zeros, gy + zeros
 
 
 def _ravine(x, y):
-    return 0.05 * x**2 + 2 * y**2
+    return 0.05 * x * x + 2.0 * y * y
 
 
 def _ravine_gradient(x, y):
@@ -58,7 +65,7 @@ def _ravine_gradient(x, y):
 
 
 def _bowl(x, y):
-    return 0.5 * x**2 + 0.5 * y**2
+    return 0.5 * x * x + 0.5 * y * y
 
 
 def _bowl_gradient(x, y):
@@ -66,28 +73,37 @@ def _bowl_gradient(x, y):
 
 
 def _rosenbrock(x, y):
-    return (1 - x) ** 2 + 100 * (y - x**2) ** 2
+    x = 1.0 * x
+    bend = y - x * x
+    return (1.0 - x) * (1.0 - x) + 100.0 * bend * bend
 
 
 def _rosenbrock_gradient(x, y):
+    x = 1.0 * x
     bend = y - x * x
     return -2.0 * (1.0 - x) - 400.0 * x * bend, 200.0 * bend
 
 
 def _saddle(x, y):
-    return 0.5 * x**2 + 0.25 * (y**2 - 1) ** 2
+    bend = 1.0 * y * y - 1.0
+    return 0.5 * x * x + 0.25 * bend * bend
 
 
 def _saddle_gradient(x, y):
+    y = 1.0 * y
     return _alike(1.0 * x, y * (y * y - 1.0))
 
 
 def _beale(x, y):
-    return (1.5 - x + x * y) ** 2 + (2.25 - x + x * y**2) ** 2 + (2.625 - x + x * y**3) ** 2
+    x, y2 = 1.0 * x, 1.0 * y * y
+    a = 1.5 - x + x * y
+    b = 2.25 - x + x * y2
+    c = 2.625 - x + x * y2 * y
+    return a * a + b * b + c * c
 
 
 def _beale_gradient(x, y):
-    y2 = y * y
+    x, y2 = 1.0 * x, 1.0 * y * y
     y3 = y2 * y
     a = 1.5 - x + x * y
     b = 2.25 - x + x * y2
@@ -98,28 +114,31 @@ def _beale_gradient(x, y):
 
 
 def _himmelblau(x, y):
-    return (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2
+    a = 1.0 * x * x + y - 11.0
+    b = x + 1.0 * y * y - 7.0
+    return a * a + b * b
 
 
 def _himmelblau_gradient(x, y):
-    a = x * x + y - 11.0
-    b = x + y * y - 7.0
+    a = 1.0 * x * x + y - 11.0
+    b = x + 1.0 * y * y - 7.0
     return 4.0 * x * a + 2.0 * b, 2.0 * a + 4.0 * y * b
 
 
 def _plateau(x, y):
-    return 1 - 1 / (1 + 0.5 * x**2 + y**2)
+    return 1.0 - 1.0 / (1.0 + 0.5 * x * x + 1.0 * y * y)
 
 
 def _plateau_gradient(x, y):
-    height = 1.0 + 0.5 * x * x + y * y
+    height = 1.0 + 0.5 * x * x + 1.0 * y * y
     steepness = 1.0 / (height * height)
     return x * steepness, 2.0 * y * steepness
 
 
 # The slope along x is (x + 2)(x - 0.5)(x - 2) / 4, so the extrema are exact.
 def _two_wells(x, y):
-    return (3 * x**4 - 2 * x**3 - 24 * x**2 + 24 * x + 80) / 48 + 0.5 * y**2
+    x2 = 1.0 * x * x
+    return (3.0 * x2 * x2 - 2.0 * x2 * x - 24.0 * x2 + 24.0 * x + 80.0) / 48.0 + 0.5 * y * y
 
 
 def _two_wells_gradient(x, y):

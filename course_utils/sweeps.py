@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from course_utils.optimizers import Optimizer, make_optimizer
-from course_utils.reals import is_whole, real_array
+from course_utils.reals import real_array, whole
 from course_utils.training_checks import gives_batches, pairs
 
 
@@ -43,7 +43,7 @@ class Sweep:
         Where there were fewer updates, the mean of all. Raises ValueError unless ``num_updates``
         is a whole number of at least 1.
         """
-        _check_count("num_updates", num_updates)
+        num_updates = whole("num_updates", num_updates, 1)
         mean = self.loss[:, -num_updates:].mean(axis=1)
         return np.where(np.isfinite(self.loss).all(axis=1), mean, np.inf)
 
@@ -76,7 +76,7 @@ def sweep_lrs(
     one number for each mini-batch, no batches, and batches that can be passed over only once (an
     iterator) with more than one epoch.
     """
-    _check_count("num_epochs", num_epochs)
+    num_epochs = whole("num_epochs", num_epochs, 1)
     if not gives_batches(batches):
         raise ValueError(f"batches must be a DataLoader or a list of batches, got {batches!r}")
     if num_epochs > 1 and isinstance(batches, Iterator):
@@ -114,11 +114,6 @@ def sweep_steps(
     if not gives_batches(batches):
         raise ValueError(f"batches must be a DataLoader or a list of batches, got {batches!r}")
     return _train(model, batches, rates, rule, loss_fn)
-
-
-def _check_count(name: str, value: int) -> None:
-    if not is_whole(value, 1):
-        raise ValueError(f"{name} must be a whole number ≥ 1, got {value!r}")
 
 
 def _checked_rates(lrs: Sequence[float]) -> np.ndarray:

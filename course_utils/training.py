@@ -14,8 +14,19 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from course_utils.range_test import RangeTest, lr_range_test
-from course_utils.reals import is_whole
-from course_utils.training_checks import found_device, functions, gives_batches, pairs
+from course_utils.reals import whole
+from course_utils.training_checks import (
+    NO_LABEL,
+    are_classes,
+    check_labels,
+    check_optimizer,
+    device_of,
+    functions,
+    loss_of,
+    num_batches,
+    num_labelled,
+    pairs,
+)
 
 __all__ = [
     "Evaluation",
@@ -36,7 +47,7 @@ LossFunction = Callable[[Tensor, Tensor], Tensor]
 class History:
     """What happened during `fit`. One entry per finished epoch, unless another unit is named."""
 
-    train_loss: list[float] = field(default_factory=list)  # mean over the epoch's samples
+    train_loss: list[float] = field(default_factory=list)  # mean over the labelled samples
     batch_loss: list[float] = field(default_factory=list)  # one entry per batch
     val_loss: list[float] = field(default_factory=list)
     val_accuracy: list[float] = field(default_factory=list)  # share in [0, 1]; NaN without classes
@@ -71,7 +82,7 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Loss and accuracy over ``num_samples``; every sample weighs the same."""
+    """Loss and accuracy over ``num_samples`` labelled ones; every sample weighs the same."""
 
     loss: float
     accuracy: float  # share in [0, 1]; NaN where the targets are no classes
@@ -118,14 +129,18 @@ def fit(
     stop button) ends the training too; the history so far is returned, with interrupted = True.
     The model is left in training mode; validation runs as in `evaluate`.
 
-    Raises ValueError for an empty loader, labels out of range, a model on another device, an
-    optimizer of another model; `TrainingDiverged` when the loss is no longer a finite number.
+    Samples labelled −100 are left out, as `F.cross_entropy` leaves them out.
+
+    Raises ValueError for an empty loader, a batch without a (labelled) sample, labels out of range,
+    a model on another device, an optimizer of another model, or one that needs a closure (LBFGS);
+    `TrainingDiverged` when the loss is no longer a finite number.
     """
-    device = _device_of(model, device)
-    _check_setup(model, optimizer, num_epochs, scheduler, step_scheduler)
-    num_batches = _count(train_loader, "train_loader")
+    device, num_epochs = device_of(model, device), whole("num_epochs", num_epochs, 1)
+    check_optimizer(model, optimizer)
+    _check_scheduler(optimizer, scheduler, step_scheduler)
+    per_epoch = num_batches(train_loader, "train_loader")
     if val_loader is not None:
-        _count(val_loader, "val_loader")
+        num_batches(val_loader, "val_loader")
     per_batch = scheduler is not None and step_scheduler == "batch"
     on_cpu, callbacks, history = device.type == "cpu", functions(callbacks), History()
     read_every = 1 if on_cpu or callbacks else 50
@@ -140,7 +155,7 @@ def fit(
             if answer is StopTraining or isinstance(answer, StopTraining):
                 raise StopTraining
 
-    bar = _Progress(num_batches and num_batches * num_epochs, progress)
+    bar = _Progress(per_epoch and per_epoch * num_epochs, progress)
     try:
         for epoch in range(1, num_epochs + 1):
             start, epoch_lr = time.perf_counter(), _lr(optimizer)
@@ -150,9 +165,9 @@ def fit(
                 X, y = X.to(device), labels.to(device)
                 y_hat = model(X)
                 if epoch == 1 and not on_cpu:  # a GPU would only report it later, and unclearly
-                    _check_labels(y_hat, labels)
-                loss = _loss(loss_fn, y_hat, y)
-                losses.add(loss, len(y), _lr(optimizer))
+                    check_labels(y_hat, labels)
+                loss = loss_of(loss_fn, y_hat, y)
+                losses.add(loss, num_labelled(y_hat, labels), _lr(optimizer))
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -200,15 +215,17 @@ def evaluate(
 
     Batches are weighted by their length, so that a short last batch does not count too much.
     loss_fn(model(X), y) is the mean over a batch. Accuracy compares the largest of the logits
-    (N, C) with integer labels (N,); with other targets it is NaN. Runs in evaluation mode and
-    without gradients; afterwards every module is in the mode in which it was before.
+    (N, C) with integer labels (N,); with other targets it is NaN. Samples labelled −100, which
+    `F.cross_entropy` leaves out, count nowhere. Runs in evaluation mode and without gradients;
+    afterwards every module is in the mode in which it was before.
 
-    Raises ValueError for an empty loader, labels out of range or a model on another device.
+    Raises ValueError for an empty loader, a batch without samples, no labelled sample at all,
+    labels out of range or a model on another device.
     """
-    device = _device_of(model, device)
+    device = device_of(model, device)
     modes = [(module, module.training) for module in model.modules()]
     losses, correct, sizes = [], [], []
-    _count(loader, "loader")
+    num_batches(loader, "loader")
     model.eval()
     try:
         with torch.inference_mode():
@@ -216,18 +233,20 @@ def evaluate(
                 X, y = X.to(device), labels.to(device)
                 y_hat = model(X)
                 if device.type != "cpu":
-                    _check_labels(y_hat, labels)
-                losses.append(_loss(loss_fn, y_hat, y))
-                sizes.append(len(y))
-                if _are_classes(y_hat, y):
+                    check_labels(y_hat, labels)
+                losses.append(loss_of(loss_fn, y_hat, y))
+                sizes.append(num_labelled(y_hat, labels))
+                if are_classes(y_hat, y):
                     correct.append((y_hat.argmax(1) == y).sum())
     finally:
         for module, mode in modes:
             module.training = mode
+    sizes = [int(size) for size in sizes]
     num_samples = sum(sizes)
     if num_samples == 0:
-        raise ValueError("loader is empty: it gave no samples to evaluate")
-    loss = sum(loss.item() * n for loss, n in zip(losses, sizes, strict=True)) / num_samples
+        raise ValueError("loader is empty: it gave no labelled sample to evaluate")
+    # A batch without any has the loss NaN.
+    loss = sum(loss.item() * n for loss, n in zip(losses, sizes, strict=True) if n) / num_samples
     accuracy = sum(n.item() for n in correct) / num_samples if correct else math.nan
     return Evaluation(loss, accuracy, num_samples)
 
@@ -238,11 +257,11 @@ class _EpochLosses:
     def __init__(self, epoch: int, history: History, read_every: int) -> None:
         self.epoch, self.history, self.read_every = epoch, history, read_every
         self.unread: list[tuple[Tensor, float]] = []
-        self.sizes: list[int] = []
+        self.sizes: list[int | Tensor] = []  # of the labelled samples in each batch
         self.values: list[float] = []
         self.last_lr = math.nan
 
-    def add(self, loss: Tensor, size: int, lr: float) -> None:
+    def add(self, loss: Tensor, size: int | Tensor, lr: float) -> None:
         self.sizes.append(size)
         self.last_lr = lr
         if self.read_every == 1:
@@ -260,18 +279,21 @@ class _EpochLosses:
     def _keep(self, value: float, lr: float) -> None:
         if not math.isfinite(value):
             batch = len(self.values) + 1
+            if int(self.sizes[batch - 1]) == 0:
+                raise ValueError(f"{NO_LABEL}: epoch {self.epoch}, batch {batch}")
             raise TrainingDiverged(self.epoch, batch, lr, value, self.history)
         self.values.append(value)
         self.history.batch_loss.append(value)
 
     def mean(self) -> float:
-        """Mean over the samples. ValueError when there were none."""
+        """Mean over the labelled samples. ValueError when there were none."""
         self.read()
-        if not sum(self.sizes):
+        sizes = [int(size) for size in self.sizes]
+        if not sum(sizes):
             hint = ": a generator can be used only once, pass a DataLoader" * (self.epoch > 1)
             raise ValueError(f"train_loader is empty in epoch {self.epoch}{hint}")
-        products = (value * size for value, size in zip(self.values, self.sizes, strict=True))
-        return sum(products) / sum(self.sizes)
+        products = (value * size for value, size in zip(self.values, sizes, strict=True))
+        return sum(products) / sum(sizes)
 
     @property
     def text(self) -> str:
@@ -307,78 +329,11 @@ def _lr(optimizer: torch.optim.Optimizer) -> float:
     return float(optimizer.param_groups[0]["lr"])
 
 
-def _loss(loss_fn: LossFunction, y_hat: Tensor, y: Tensor) -> Tensor:
-    try:
-        loss = loss_fn(y_hat, y)
-    except (IndexError, RuntimeError, ValueError):
-        _check_labels(y_hat, y)  # says it more clearly where labels are the cause
-        raise
-    if loss.ndim and loss.numel() != 1:
-        raise ValueError(
-            f"loss_fn must return one number, got shape {tuple(loss.shape)}; use reduction='mean'"
-        )
-    return loss
-
-
-def _are_classes(y_hat: Tensor, y: Tensor) -> bool:
-    whole = not (y.is_floating_point() or y.is_complex() or y.dtype == torch.bool)
-    return y_hat.ndim == 2 and y.ndim == 1 and whole
-
-
-def _check_labels(y_hat: Tensor, y: Tensor) -> None:
-    if not _are_classes(y_hat, y) or len(y) == 0:
-        return
-    wrong = y[((y < 0) & (y != -100)) | (y >= y_hat.shape[1])]  # -100: cross_entropy leaves it out
-    if len(wrong):
-        raise ValueError(
-            f"label {wrong[0].item()} is out of range: the model has {y_hat.shape[1]} outputs, "
-            f"so labels must lie in 0 … {y_hat.shape[1] - 1}"
-        )
-
-
-def _count(loader: Iterable, name: str) -> int | None:
-    if not gives_batches(loader):
-        raise ValueError(f"{name} must be a DataLoader or a list of batches, got {loader!r}")
-    try:
-        count = len(loader)
-    except TypeError:  # an iterable data set does not know its length
-        return None
-    if count == 0:
-        raise ValueError(
-            f"{name} is empty: it has no batches (an empty data set, or drop_last with fewer "
-            "samples than batch_size)"
-        )
-    return count
-
-
-def _device_of(model: nn.Module, device: torch.device | str | None) -> torch.device:
-    """The device to work on; ValueError when the model is not (wholly) there."""
-    if not isinstance(model, nn.Module):
-        raise ValueError(f"model must be an nn.Module, got {model!r}")
-    found = {parameter.device for parameter in model.parameters()}
-    if len(found) > 1:
-        names = ", ".join(sorted(map(str, found)))
-        raise ValueError(f"the model's parameters lie on several devices ({names}); move it to one")
-    if device is None:
-        return found.pop() if found else torch.device("cpu")
-    wanted = found_device(device)
-    if found and wanted not in found:
-        raise ValueError(
-            f"the model is on {found.pop()}, but device is {str(device)!r}: call "
-            f"model.to({str(device)!r}) before you make the optimizer"
-        )
-    return wanted
-
-
-def _check_setup(
-    model: nn.Module,
+def _check_scheduler(
     optimizer: torch.optim.Optimizer,
-    num_epochs: int,
     scheduler: object | None,
     step_scheduler: str,
 ) -> None:
-    if not isinstance(num_epochs, int) or not is_whole(num_epochs, 1):
-        raise ValueError(f"num_epochs must be a whole number of at least 1, got {num_epochs!r}")
     if not isinstance(step_scheduler, str) or step_scheduler not in ("epoch", "batch"):
         raise ValueError(f"step_scheduler must be 'epoch' or 'batch', got {step_scheduler!r}")
     if isinstance(scheduler, ReduceLROnPlateau) and step_scheduler == "batch":
@@ -387,11 +342,3 @@ def _check_setup(
         raise ValueError(f"scheduler must be one of torch.optim.lr_scheduler, got {scheduler!r}")
     if getattr(scheduler, "optimizer", optimizer) is not optimizer:
         raise ValueError("the scheduler belongs to another optimizer: make it from this one")
-    if not hasattr(optimizer, "param_groups"):
-        raise ValueError(f"optimizer must be one of torch.optim, got {optimizer!r}")
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    if not any(id(p) in held for p in model.parameters()):
-        raise ValueError(
-            "the optimizer holds none of this model's parameters: make it after the model, "
-            "from model.parameters()"
-        )

@@ -237,7 +237,7 @@ def test_gates_refuse_shapes_that_do_not_broadcast():
         ([0], r"labels has shape \(1,\)"),
         ([0.0, 1.0], "dtype float64"),
         ([True, False], "dtype bool"),
-        (["a", "b"], "labels has shape"),
+        (["a", "b"], "made of real numbers"),
         ([[1, 0, 0], [1, 1, 0]], "row 1 of the labels .*must sum to 1"),
         ([[1, 0, 0], [2, -1, 0]], "no entry below 0"),
         ([[1, 0, 0], [float("nan"), 0, 1]], "row 1"),

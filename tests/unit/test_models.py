@@ -79,7 +79,7 @@ def test_mlp():
 def test_bad_values():
     with pytest.raises(ValueError, match=r"unknown variant 'C'.*A, B"):
         digit_cnn("C")
-    with pytest.raises(ValueError, match="num_blocks must be 1 or 2, got 3"):
+    with pytest.raises(ValueError, match="num_blocks must be a whole number from 1 to 2, got 3"):
         digit_cnn(num_blocks=3)
     with pytest.raises(ValueError, match="in_channels must be"):
         digit_cnn(in_channels=0)

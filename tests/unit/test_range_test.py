@@ -158,7 +158,7 @@ def test_every_parameter_group_gets_the_rate():
         ({"min_lr": "a"}, "got min_lr='a'"),
         ({"max_lr": None}, "max_lr=None"),
         ({"num_steps": "a"}, "whole number"),
-        ({"beta": None}, "beta must be at least 0 and below 1, got None"),
+        ({"beta": None}, "beta must be a number with 0 ≤ beta < 1, got None"),
         ({"explosion": "a"}, "explosion must be larger than 1, got 'a'"),
     ],
 )

@@ -55,10 +55,7 @@ def test_random_expressions_agree_with_torch(steps, numbers):
     tensors = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in numbers]
     wanted = build(steps, tensors)
     leaves = [Scalar(x) for x in numbers]
-    try:
-        got = build(steps, leaves)
-    except (ZeroDivisionError, OverflowError, ValueError):  # where torch says inf or NaN
-        assume(False)
+    got = build(steps, leaves)
     assume(math.isfinite(wanted.item()) and abs(wanted.item()) < 1e100)
     assert got.value == pytest.approx(wanted.item(), rel=1e-9, abs=1e-12)
     if wanted.requires_grad:
@@ -120,9 +117,6 @@ def test_slopes_at_the_edges():
     x = Scalar(-800.0)
     x.sigmoid().backward()
     assert x.grad == 0
-    for operation in (lambda: Scalar(0.0).log(), lambda: 1 / Scalar(0.0)):
-        with pytest.raises((ValueError, ZeroDivisionError)):
-            operation()
 
 
 def test_it_is_tiny():

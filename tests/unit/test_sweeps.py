@@ -114,9 +114,9 @@ def test_a_network_of_one_number_and_another_loss():
         ({"lrs": 0.1}, "lrs must be a list of numbers, got 0.1"),
         ({"lrs": ["a"]}, r"lrs must be a list of numbers, got \['a'\]"),
         ({"lrs": [[0.1, 0.2]]}, r"one or more finite numbers ≥ 0, got \[\[0.1, 0.2\]\]"),
-        ({"num_epochs": 0}, "num_epochs must be a whole number ≥ 1, got 0"),
-        ({"num_epochs": 1.5}, "num_epochs must be a whole number ≥ 1, got 1.5"),
-        ({"num_epochs": True}, "num_epochs must be a whole number ≥ 1, got True"),
+        ({"num_epochs": 0}, "num_epochs must be a whole number of at least 1, got 0"),
+        ({"num_epochs": 1.5}, "num_epochs must be a whole number of at least 1, got 1.5"),
+        ({"num_epochs": True}, "num_epochs must be a whole number of at least 1, got True"),
         ({"num_epochs": 3, "batches": iter(some_batches())}, "passed over only once"),
         (
             {"loss_fn": lambda y_hat, y: F.cross_entropy(y_hat, y, reduction="none")},
@@ -165,7 +165,7 @@ def test_the_final_loss_is_a_mean_of_the_last_updates():
     assert sweep.final_loss().tolist() == [2.0, 3.0]  # there are only three
     for bad in (0, -2, 2.5, True, "a", None):
         with pytest.raises(
-            ValueError, match=f"num_updates must be a whole number ≥ 1, got {bad!r}"
+            ValueError, match=f"num_updates must be a whole number of at least 1, got {bad!r}"
         ):
             sweep.final_loss(bad)
 
