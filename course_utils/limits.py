@@ -5,8 +5,8 @@ on a second thread, and Windows has no ``alarm``. Here a small watchdog thread a
 to raise an exception inside the thread that entered the block (``PyThreadState_SetAsyncExc``).
 An import is never cut short; the clock starts again after it.
 
-What it cannot do: stop a single call into compiled code (``time.sleep``, one huge matrix product).
-The exception then arrives when that call returns.
+What it cannot do: stop a single call into compiled code (``time.sleep``, one huge matrix product):
+the exception then arrives when that call returns. Nor code that calls itself in a ``finally``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from course_utils.reals import real_number
 __all__ = ["TimeLimitExceeded", "time_limit"]
 
 _REPEAT_EVERY = 0.05  # seconds between two attempts, for code that swallows the first one
+_PATIENCE = 3  # attempts until they come without pause: code may swallow them in a loop
+_SIEGE = 1e-6  # seconds between two threads' turns from then on
 _IMPORTING = "<frozen importlib"
 # (thread id, class): to be raised in that thread; None withdraws what is pending.
 _set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
@@ -118,21 +120,26 @@ class _Watchdog(threading.Thread):
         self._watched = threading.get_ident()
         self._lock = threading.Lock()
         self._seconds = seconds
+        self._interval: float | None = None  # between two threads' turns, before the siege
 
     def stop(self) -> None:
         """Called by the watched thread: from here on nothing is raised, nothing left pending."""
         with self._lock:
             self.over.set()
             _set_exception(ctypes.c_ulong(self._watched), None)
+            if self._interval is not None:
+                sys.setswitchinterval(self._interval)
+                self._interval = None
 
     def run(self) -> None:
         """Wait, then interrupt until somebody calls `stop`."""
         exit_code, set_exception = time_limit.__exit__.__code__, _set_exception
         thread_id, signal = ctypes.c_ulong(self._watched), ctypes.py_object(self.signal)
         deadline = time.monotonic() + self._seconds
-        wait = self._seconds
+        wait, attempts = self._seconds, 0
         while not self.over.wait(wait):
-            wait = _REPEAT_EVERY
+            # A handler that goes back into its loop is met only by an attempt at every turn.
+            wait = _REPEAT_EVERY if attempts < _PATIENCE else 0
             with self._lock:
                 stack = _stack(self._watched)
                 if self.over.is_set() or self._block not in stack:
@@ -153,6 +160,10 @@ class _Watchdog(threading.Thread):
                 if sys._current_frames()[self._watched].f_code is exit_code:
                     continue
                 self.has_fired = set_exception(thread_id, signal) == 1
+                attempts += 1
+                if attempts == _PATIENCE:
+                    self._interval = sys.getswitchinterval()
+                    sys.setswitchinterval(_SIEGE)
 
 
 def _calling_frame() -> FrameType:

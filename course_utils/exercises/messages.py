@@ -48,9 +48,8 @@ ADVICE = {
     "a Tensor with": "A whole tensor stands where one number is needed.",
     "can't multiply sequence": "A list times a number repeats the list; arrays multiply entry by "
     "entry.",
-    "unsupported operand type(s) for ^": "A power is written `**` in Python; `^` is something else.",
-    '"bitwise_xor': "A power is written `**` in Python; `^` is something else.",
-    "ufunc 'bitwise_xor'": "A power is written `**` in Python; `^` is something else.",
+    "type(s) for ^": "A power is written `**` in Python; `^` is something else.",
+    "bitwise_xor": "A power is written `**` in Python; `^` is something else.",
     "before Module.__init__": "`super().__init__()` must be the first line of `__init__`: it "
     "prepares the places in which the module keeps its layers.",
     "'NoneType'": "Something is None there: a `.grad` before `backward()`, or a function without "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import functools
 import inspect
+import linecache
 import os
 import sys
 import traceback
@@ -87,7 +88,7 @@ def run(exercise: Exercise, answer: Any, kind: str) -> Run:
     given, kept = exercise.build(), exercise.build()
     try:
         with time_limit(SECONDS):
-            bound = arranged(answer, exercise)
+            bound = arranged(answer, exercise.parameters)
             for one, before in zip(given, kept, strict=True):
                 result.outcomes.append(_outcome(exercise, answer, bound, kind, one, before))
     except (TimeLimitExceeded, OutOfTime):
@@ -133,12 +134,11 @@ def _evaluate(expression: str, exercise: Exercise, answer: Any) -> Any:
     return eval(expression, names | {exercise.answer: answer})
 
 
-def arranged(answer: Any, exercise: Exercise) -> Callable[..., Any]:
-    """``answer`` as a function of positional arguments in the stub's order.
+def arranged(answer: Any, names: Sequence[str]) -> Callable[..., Any]:
+    """``answer`` as a function of positional arguments, those that the stub calls ``names``.
 
     Where it takes some of them by keyword only (``def f(a, *, b)``), they are passed so.
     """
-    names = exercise.parameters
     try:
         parameters = inspect.signature(answer).parameters
     except (TypeError, ValueError):
@@ -179,7 +179,9 @@ def said(error: BaseException) -> str:
     """Type and first line of ``error``."""
     try:
         first = str(error).strip().partition("\n")[0]
-    except Exception:  # an exception of the learner's own may raise in its turn
+    except (OutOfTime, KeyboardInterrupt):
+        raise
+    except BaseException:  # the learner's own error may raise in its turn
         first = ""
     first = first if len(first) <= 200 else first[:197] + "…"
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
@@ -187,11 +189,11 @@ def said(error: BaseException) -> str:
 
 def own_line(error: BaseException) -> str:
     """The innermost line of ``error``'s traceback that is not a library's."""
-    line = ""
+    place = ("", 0)
     for frame, number in traceback.walk_tb(error.__traceback__):
         if _package(frame) not in LIBRARIES:
-            line = traceback.FrameSummary(frame.f_code.co_filename, number, "").line or line
-    return line.strip()
+            place = (frame.f_code.co_filename, number)
+    return linecache.getline(*place).strip()
 
 
 def _package(frame: types.FrameType) -> str:
@@ -262,8 +264,8 @@ def unwrapped(answer: Any) -> list[types.FunctionType]:
             waiting += [x for x in (*cells, *named) if _is_own(x)]
         elif inspect.isclass(item):
             waiting += [m for m in vars(item).values() if inspect.isfunction(m)]
-        elif callable(item) and inspect.isfunction(getattr(type(item), "__call__", None)):
-            waiting.append(type(item).__call__)
+        elif inspect.isfunction(method := vars(type(item)).get("__call__")):
+            waiting.append(method)
     return found
 
 

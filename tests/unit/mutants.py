@@ -214,5 +214,5 @@ if __name__ == "__main__":
     for exercise in exercises_of(sys.argv[1][:2]):
         if exercise.name.startswith(sys.argv[1]):
             print(exercise.name, len(mutants(exercise.solution)), "mutants")
-            for name, code in survivors(exercise, known.get(exercise.name, {})):
+            for name, _ in survivors(exercise, known.get(exercise.name, {})):
                 print("   ", name)

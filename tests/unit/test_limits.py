@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 
@@ -213,3 +214,16 @@ def test_costs_little():
         with time_limit(5):
             pass
     assert (time.perf_counter() - start) / 200 < 0.01
+
+
+def test_code_that_catches_everything_in_its_loop_is_stopped():
+    def swallow() -> None:
+        while True:
+            try:
+                sum(range(100))
+            except BaseException:
+                continue
+
+    interval = sys.getswitchinterval()
+    assert stopped_in(0.1, swallow) < 9
+    assert sys.getswitchinterval() == interval
