@@ -14,22 +14,6 @@ from course_utils.printing import rounded
 from course_utils.quizzes.question import Choice, Question
 
 
-def scribble() -> dict[str, Any]:
-    """What the ten probabilities add up to for drawings that are no digits."""
-    drawings = np.zeros((3, 280, 280))
-    drawings[0, 60:220, 60:220] = 1.0  # a block
-    drawings[1, 40:240:40] = drawings[1, 41:240:40] = 1.0  # five lines
-    drawings[2] = np.eye(280)[::-1] + np.eye(280)  # a cross
-    networks = [fresh_network("CNN B", seed=seed).eval() for seed in range(3)]
-    readings = [read_drawing(ink, network) for network in networks for ink in drawings.clip(0, 1)]
-    sums = [reading.probabilities.sum() for reading in readings]
-    if np.allclose(sums, 1, rtol=0, atol=1e-5):
-        answer = "all"
-    else:
-        answer = "none" if max(sums) < 0.1 else "some"
-    return {"answer": answer, "drawings": len(drawings), "networks": len(networks)}
-
-
 def smoother() -> dict[str, Any]:
     """What becomes of the average of the temperatures when β rises from 0.90 to 0.98."""
     before, after = (average_series(beta, False) for beta in (0.90, 0.98))
@@ -65,30 +49,23 @@ def rate() -> dict[str, Any]:
     return {"answer": answer, "small": f"{small:g}", "large": f"{large:g}"}
 
 
+def scribble() -> dict[str, Any]:
+    """What the ten probabilities add up to for drawings that are no digits."""
+    drawings = np.zeros((3, 280, 280))
+    drawings[0, 60:220, 60:220] = 1.0  # a block
+    drawings[1, 40:240:40] = drawings[1, 41:240:40] = 1.0  # five lines
+    drawings[2] = np.eye(280)[::-1] + np.eye(280)  # a cross
+    networks = [fresh_network("CNN B", seed=seed).eval() for seed in range(3)]
+    readings = [read_drawing(ink, network) for network in networks for ink in drawings.clip(0, 1)]
+    sums = [reading.probabilities.sum() for reading in readings]
+    if np.allclose(sums, 1, rtol=0, atol=1e-5):
+        answer = "all"
+    else:
+        answer = "none" if max(sums) < 0.1 else "some"
+    return {"answer": answer, "drawings": len(drawings), "networks": len(networks)}
+
+
 QUESTIONS = (
-    Question(
-        name="00.scribble",
-        text="You draw something that is no digit, a heart perhaps. What do the ten bars do?",
-        choices=(
-            Choice(
-                "All ten stay near zero: nothing fits",
-                "none",
-                "For that the network would have to know what a digit is not. It was shown digits "
-                "and nothing else.",
-            ),
-            Choice(
-                "Some rise, but together they stay below 100 %: the rest is doubt",
-                "some",
-                "A reasonable wish. But where would the rest stand? There are ten bars, one for "
-                "each digit.",
-            ),
-            Choice("Together they make 100 %, as for any digit", "all"),
-        ),
-        measure=scribble,
-        explanation="The bars are shares of one whole, whatever is drawn: {drawings} drawings that "
-        "are no digits, shown to {networks} networks, gave 100 % in all cases. The bars say which "
-        "digit fits best. They do not say whether it is one.",
-    ),
     Question(
         name="00.smoother",
         text="β says how much of the old average is kept each day. You move it from 0.90 up to "
@@ -115,12 +92,12 @@ QUESTIONS = (
     ),
     Question(
         name="00.rate",
-        text="The learning rate says how long the steps are. The network below makes ten updates "
-        "with the rate 0.001; then, from the same start, ten with 0.1. With which does it read "
-        "more digits?",
+        text="The learning rate says how far the weights move in an update. The network below "
+        "makes ten updates with the rate 0.001; then, from the same start, ten with 0.1. With "
+        "which does it read more digits?",
         choices=(
             Choice(
-                "With 0.1: steps a hundred times as long are there sooner",
+                "With 0.1: it takes steps a hundred times as long, so it is there sooner",
                 0.1,
                 "Long steps are quick as long as they lead down. What if a step is longer than the "
                 "valley is wide?",
@@ -136,5 +113,28 @@ QUESTIONS = (
         explanation="After ten updates it reads {small} % of the new digits with 0.001, and "
         "{large} % with 0.1; guessing gives 10 %. Whether the larger rate catches up later, you "
         "can try below.",
+    ),
+    Question(
+        name="00.scribble",
+        text="You draw something that is no digit, a heart perhaps. What do the ten bars do?",
+        choices=(
+            Choice(
+                "All ten stay near zero: nothing fits",
+                "none",
+                "For that the network would have to know what a digit is not. It was shown digits "
+                "and nothing else.",
+            ),
+            Choice(
+                "Some rise, but together they stay below 100 %: the rest is doubt",
+                "some",
+                "A reasonable wish. But where would the rest stand? There are ten bars, one for "
+                "each digit.",
+            ),
+            Choice("Together they make 100 %, as for any digit", "all"),
+        ),
+        measure=scribble,
+        explanation="The bars are shares of one whole, whatever is drawn: {drawings} drawings that "
+        "are no digits, shown to {networks} networks, gave 100 % in all cases. The bars say which "
+        "digit fits best. They do not say whether it is one.",
     ),
 )

@@ -18,7 +18,6 @@ function render({ model, el }) {
   const [check, give] = form.querySelectorAll("button");
   const said = form.querySelector(".course-quiz-said");
   legend.innerHTML = model.get("question");
-  group.setAttribute("aria-label", legend.textContent);
   const rows = model.get("choices").map((choice, index) => {
     const label = document.createElement("label");
     label.innerHTML = `<input type="radio" name="choice" value="${index}"><span>${choice} <b></b></span>`;
@@ -61,7 +60,7 @@ function render({ model, el }) {
     }
     clearTimeout(waiting);
     waiting = setTimeout(
-      () => say("No answer from the kernel: it is busy, or it has ended. Run this cell again."),
+      () => say("No answer yet: the kernel is busy, or it has ended. If it has ended, run this cell again."),
       SILENCE,
     );
   }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ ANSWERED = "right"
 
 _EDGES = {NOT_ANSWERED: NEUTRAL, NOT_YET: WRONG, ANSWERED: RIGHT}
 _SIGNS = {NOT_ANSWERED: "○", NOT_YET: "✗", ANSWERED: "✓"}
+
+_solved = functools.cache(solve)  # a cell that runs again need not measure again
 
 
 class Panel(anywidget.AnyWidget):
@@ -53,7 +56,7 @@ class Prediction:
         self.tries: list[str] = []
         """The letters that were chosen, in order."""
         self.revealed = False
-        self._answer = solve(question)
+        self._answer = _solved(question)
         self._panel: Panel | None = None
         self._turn = 0
         self._closed = False
@@ -91,7 +94,7 @@ class Prediction:
             if chosen == self._answer.right:
                 self._tell(self._answer.explanation, ANSWERED)
             else:
-                self._tell(f"{self._words(chosen)} {self._answer.replies[chosen]}", NOT_YET)
+                self._tell(f"It is not {wanted}). {self._answer.replies[chosen]}", NOT_YET)
         return self
 
     def reveal(self) -> Prediction:
@@ -194,7 +197,7 @@ class Prediction:
             self.reveal()
         elif kind == "answer":
             chosen = message.get("choice")
-            if isinstance(chosen, int) and 0 <= chosen < len(self.question.choices):
+            if type(chosen) is int and 0 <= chosen < len(self.question.choices):
                 self.answer(LETTERS[chosen])
             elif not self.done:
                 self._tell("Choose one of the answers first.", self.state)
