@@ -1,0 +1,42 @@
+"""What the exercises say of PyTorch and of the course's own code: solutions beside the original."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.utils.data import DistributedSampler
+
+from course_utils.exercises import get_exercise
+from course_utils.exercises.exercise import load
+from course_utils.playgrounds.speedup import STRONG, speed_up
+
+
+def solved(name):
+    exercise = get_exercise(name)
+    return load(exercise.solution, exercise)
+
+
+@pytest.mark.parametrize(
+    ("n", "world"), [(10, 2), (10, 3), (11, 4), (7, 7), (12, 5), (1, 4), (2, 5)]
+)
+def test_shards_are_those_of_the_distributed_sampler(n, world):
+    for rank in range(world):
+        sampler = DistributedSampler(range(n), world, rank, shuffle=False)
+        assert solved("13.shard")(list(range(n)), world, rank) == list(sampler)
+
+
+def test_speed_up_is_that_of_the_explorer():
+    ours = solved("13.speedup")(8, 0.1024, 1e8, 1e10, 1e-5)
+    assert ours == pytest.approx(speed_up(8, STRONG, 512, 200.0, 100.0, 10.0, 10.0, 0.0).speedup)
+
+
+def test_an_accumulated_step_is_the_step_with_the_whole_batch():
+    X, y = torch.randn(10, 4), torch.randint(0, 3, (10,))
+    weights = []
+    for micro_batch in (10, 4):
+        torch.manual_seed(0)
+        model = torch.nn.Linear(4, 3)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.7)
+        solved("13.accumulate")(model, optimizer, X, y, micro_batch)
+        weights.append(model.weight.detach())
+    torch.testing.assert_close(*weights)
