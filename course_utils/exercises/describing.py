@@ -28,7 +28,7 @@ def describe(value: Any) -> str:
         return f"a dict with {', '.join(map(repr, value)) or 'nothing in it'}"
     array = stacked(value)
     if isinstance(array, np.ndarray):
-        if array.ndim == 0 or 0 < array.size <= FEW:
+        if array.size <= FEW and (array.size or array.ndim < 2):
             return f"`{shortened(array)}`"
         return f"an array of shape {array.shape}"
     if isinstance(value, tuple):
@@ -54,7 +54,7 @@ def shortened(value: Any, digits: int = 5) -> Any:
         return [shortened(item, digits) for item in value]
     if isinstance(value, np.ndarray) and value.ndim:
         return [shortened(item, digits) for item in value]
-    if isinstance(value, np.ndarray | np.floating | float | int):
+    if isinstance(value, np.ndarray | np.generic | float | int):
         number = float(value)
         if not np.isfinite(number):
             return number

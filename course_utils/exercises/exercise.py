@@ -167,6 +167,8 @@ class Exercise:
     """For a goal that many answers reach: what is missing in an observation, or ""."""
     tolerance: float = 2e-4
     """Relative; the default lets float32 pass."""
+    setup: str = ""
+    """Code that the programs need beside `SETUP`: what the notebook has defined before."""
 
     @cached_property
     def answer(self) -> str:
@@ -193,8 +195,11 @@ class Exercise:
     @cached_property
     def parameters(self) -> tuple[str, ...]:
         """Names of the arguments that a case holds, where the answer itself is called."""
-        if self.is_class or self.probe:
-            return ()
+        return () if self.is_class or self.probe else self.stub_parameters
+
+    @cached_property
+    def stub_parameters(self) -> tuple[str, ...]:
+        """Names of the stub's arguments; of a class, those of ``__init__``."""
         return tuple(inspect.signature(load(self.stub, self)).parameters)
 
     def programs(self) -> Iterator[tuple[str, str]]:
@@ -216,7 +221,7 @@ class Exercise:
 def load(code: str, exercise: Exercise) -> Any:
     """What ``code`` defines under the exercise's name, run as in a notebook."""
     names: dict[str, Any] = {"__name__": "__main__"}
-    exec(SETUP, names)
+    exec(SETUP + exercise.setup, names)
     code = code.strip()
     file = f"<{exercise.name} {hash(code)}>"
     linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)

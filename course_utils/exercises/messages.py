@@ -54,6 +54,7 @@ ADVICE = {
     "prepares the places in which the module keeps its layers.",
     "'NoneType'": "Something is None there: a `.grad` before `backward()`, or a function without "
     "`return`?",
+    "allocate": "That many numbers fit into no memory: can it be worked out without them?",
     "maximum recursion depth": "The function calls itself without end.",
     "positional argument": "It takes other arguments than the stub: keep the stub's first line.",
     "unexpected keyword argument": "It takes other arguments than the stub: keep the stub's first "
@@ -77,7 +78,7 @@ def seen(exercise: Exercise, one: Case, outcome: Outcome, kind: str) -> str:
     if outcome.error or isinstance(outcome.value, dict) or not exercise.parameters:
         return ""
     value = stacked(outcome.value)
-    if isinstance(value, np.ndarray) and value.size > FEW:
+    if isinstance(value, tuple) or (isinstance(value, np.ndarray) and value.size > FEW):
         return ""
     return f" ({call_text(exercise, one, kind)} gives {shown_result(outcome)}.)"
 
@@ -175,7 +176,7 @@ def difference(call: str, outcome: Outcome, right: Outcome) -> str:
             return f"{call} gives {what}; expected are {len(wanted)} parts."
         k = next(k for k in range(len(wanted)) if not equal(got[k], wanted[k], outcome.tolerance))
         return difference(
-            f"{call}, part {k} (from 0)",
+            f"{call}, result {k + 1} of {len(wanted)},",
             Outcome(got[k], tolerance=outcome.tolerance),
             Outcome(wanted[k]),
         )
@@ -185,6 +186,8 @@ def difference(call: str, outcome: Outcome, right: Outcome) -> str:
     if a.size == b.size == 1 and (b.ndim == 0 or a.shape == b.shape):
         shown, expected = _apart(float(a.item()), float(b.item()))
         return f"{call} gives `{shown}`; expected is `{expected}`.{_not_finite(a, b)}"
+    if a.shape != b.shape and max(a.ndim, b.ndim) == 1 and max(a.size, b.size) <= FEW:
+        return f"{call} gives {shown_result(outcome)}; expected is {shown_result(right)}."
     if a.shape != b.shape:
         return f"{call} has shape {a.shape}, expected is {b.shape}: {_sizes(a, b)}"
     if text := _not_finite(a, b):

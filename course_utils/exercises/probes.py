@@ -9,29 +9,67 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+import torch
+
 from course_utils.exercises.exercise import NotYet
-from course_utils.exercises.values import canonical
+from course_utils.exercises.values import canonical, stacked
 
 
 def walk_in_turn(method: str) -> Callable[..., Any]:
     """A probe of an optimizer class: the points of two objects that walk in turn.
 
     ``probe(answer, settings, w, grads)`` makes two objects with the keywords ``settings`` and calls
-    ``w = object.method(w, grad)``. Neither object may notice the other.
+    ``w = object.method(w, grad)``. Neither object may notice the other. The walk ends with a
+    result that is not like ``w``.
     """
 
-    def probe(answer: Any, settings: dict[str, Any], w: Any, grads: Sequence[Any]) -> list[Any]:
-        walkers = [[made(answer, **settings), w] for _ in range(2)]
-        points = []
-        for grad in grads:
-            for walker in walkers:
-                walker[1] = need_method(walker[0], method)(walker[1], grad)
-                points.append(canonical(walker[1]))
-                if walker[1] is None:
+    def probe(
+        answer: Any, settings: dict[str, Any], w: Any, grads: Sequence[Any]
+    ) -> dict[str, Any]:
+        walkers = {"": (made(answer, **settings), w)}
+        walkers[" of a second object"] = made(answer, **settings), w
+        points = {}
+        for step, grad in enumerate(grads, start=1):
+            for which, (walker, at) in walkers.items():
+                new = need_method(walker, method)(at, grad)
+                points[f"step {step}{which}"] = canonical(new)
+                if (at := next_argument(new, w)) is None:
                     return points
+                walkers[which] = walker, at
         return points
 
     return probe
+
+
+def next_argument(result: Any, like: Any) -> Any:
+    """``result`` in the container of ``like``, without a graph; None where the shapes differ."""
+    if isinstance(like, list):
+        if not isinstance(result, list | tuple) or len(result) != len(like):
+            return None
+        parts = list(map(next_argument, result, like))
+        return None if any(part is None for part in parts) else parts
+    value = stacked(canonical(result))
+    if not isinstance(value, np.ndarray) or value.shape != like.shape:
+        return None
+    return torch.tensor(value, dtype=like.dtype) if isinstance(like, torch.Tensor) else value
+
+
+def through_layer(answer: Any, *batches: Any) -> dict[str, Any]:
+    """A probe of a layer class with `forward` and `backward`.
+
+    ``batches`` are two pairs (inputs, dout). One object takes both batches, one after the other;
+    before its first way back a second object sees the second batch, which it must not notice.
+    """
+    (first, dout), (second, dout2) = batches
+    layer, other = made(answer), made(answer)
+    seen: dict[str, Any] = {"`forward`": canonical(need_method(layer, "forward")(*first))}
+    need_method(other, "forward")(*second)
+    seen["`backward`"] = canonical(need_method(layer, "backward")(dout))
+    seen["`forward` of a second batch"] = canonical(layer.forward(*second))
+    seen["`backward` of a second batch"] = canonical(layer.backward(dout2))
+    seen["`backward` of another object"] = canonical(need_method(other, "backward")(dout2))
+    return seen
 
 
 def made(answer: Any, *args: Any, **settings: Any) -> Any:
