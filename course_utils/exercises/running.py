@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,26 +88,24 @@ def run(exercise: Exercise, answer: Any, kind: str) -> Run:
     given, kept = exercise.build(), exercise.build()
     try:
         with time_limit(SECONDS):
-            bound = arranged(answer, exercise.parameters)
+            bound = arranged(answer, exercise)
             for one, before in zip(given, kept, strict=True):
-                result.outcomes.append(_outcome(exercise, answer, bound, kind, one, before))
+                result.outcomes.append(_outcome(exercise, bound, kind, one, before))
     except (TimeLimitExceeded, OutOfTime):
         result.stopped = True
         result.outcomes = result.outcomes[: len(given) - 1]
     return result
 
 
-def _outcome(
-    exercise: Exercise, answer: Any, bound: Callable, kind: str, one: Case, before: Case
-) -> Outcome:
+def _outcome(exercise: Exercise, bound: Any, kind: str, one: Case, before: Case) -> Outcome:
     args = in_kind(one.args, kind)
     seed_all(SEED)
     try:
         with interrupts_told_apart(), kept_switches():
             if one.expression:
-                raw = _evaluate(one.expression, exercise, answer)
+                raw = _evaluate(one.expression, exercise, bound)
             elif exercise.probe:
-                raw = exercise.probe(answer, *args)
+                raw = exercise.probe(bound, *args)
             else:
                 raw = bound(*args)
             value, form = canonical(raw), form_of(raw)
@@ -134,29 +132,24 @@ def _evaluate(expression: str, exercise: Exercise, answer: Any) -> Any:
     return eval(expression, names | {exercise.answer: answer})
 
 
-def arranged(answer: Any, names: Sequence[str]) -> Callable[..., Any]:
-    """``answer`` as a function of positional arguments, those that the stub calls ``names``.
+def arranged(answer: Any, exercise: Exercise) -> Any:
+    """``answer``, callable with positional arguments in the stub's order.
 
     Where it takes some of them by keyword only (``def f(a, *, b)``), they are passed so.
     """
     try:
-        parameters = inspect.signature(answer).parameters
+        parameters = inspect.signature(answer).parameters.values()
     except (TypeError, ValueError):
         return answer
-    by_keyword = {
-        name
-        for name, parameter in parameters.items()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and name in names
-    }
-    if not by_keyword:
+    keyword_only = {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    if not keyword_only.intersection(exercise.stub_parameters):
         return answer
 
-    def call(*args: Any) -> Any:
-        pairs = list(zip(names, args, strict=True))
-        return answer(
-            *(value for name, value in pairs if name not in by_keyword),
-            **{name: value for name, value in pairs if name in by_keyword},
-        )
+    def call(*args: Any, **settings: Any) -> Any:
+        names = exercise.stub_parameters[: len(args)]
+        named = {n: a for n, a in zip(names, args, strict=False) if n in keyword_only}
+        rest = [a for n, a in zip(names, args, strict=False) if n not in keyword_only]
+        return answer(*rest, *args[len(names) :], **named, **settings)
 
     return call
 
