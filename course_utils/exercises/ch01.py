@@ -1,57 +1,48 @@
-"""Chapter 01, tensors: strides, masks, matrix products, one-hot rows, broadcasting and keepdim.
-
-What the learner reads stands here; how the answers are judged, in ``judges01.py``.
-"""
+"""Chapter 01, tensors: strides, masks, matrix products, one-hot rows, broadcasting and keepdim."""
 
 from __future__ import annotations
 
-from course_utils.exercises.legacy import Exercise, variant
-from course_utils.exercises import judges01 as judges
+from collections.abc import Iterator
 
-SETUP = "import numpy as np\nimport torch"
+import numpy as np
 
-_STRIDES = """
-def my_strides(shape):
-    strides, step = [], 1
-    for size in reversed(shape):
-        strides.insert(0, step)
-        step *= size
-    return tuple(strides)
-""".strip()
+from course_utils.exercises.ch01_rows import ROWS
+from course_utils.exercises.exercise import Case, Exercise, case, mistakes
+from course_utils.exercises.rules import no_tensors
 
-_FILL = """
-def my_fill_gaps(x):
-    x = torch.tensor(x) if isinstance(x, np.ndarray) else x.clone()
-    gaps = torch.isnan(x)
-    x[gaps] = x[~gaps].mean()
-    return x
-""".strip()
 
-_MATMUL = """
-def my_matmul_shape(a, b):
-    rows = b[0]
-    if a[-1] != rows:
-        return None
-    return a[:-1] + b[1:]
-""".strip()
+def _stride_cases(r: np.random.Generator) -> Iterator[Case]:
+    for shape in ((5, 7), (6,), (3, 3), (1,), (64, 1, 28, 28), (2, 1, 4, 1), (2, 3, 1, 4, 5)):
+        yield case(shape)
+    yield case(tuple(int(n) for n in r.integers(1, 9, 4)))
+    yield case((10**5, 10**6, 10**4))  # no memory holds that tensor
 
-_ONE_HOT = """
-def my_one_hot(labels, num_classes):
-    return torch.eye(num_classes)[labels]
-""".strip()
 
-_STANDARDISE = """
-def my_standardise(X):
-    mean = X.mean(0)
-    deviation = ((X - mean) ** 2).mean(0) ** 0.5
-    return (X - mean) / deviation
-""".strip()
+def _gap_cases(r: np.random.Generator) -> Iterator[Case]:
+    nan = np.nan
+    yield case(np.array([[4.0, nan, 1.0], [nan, nan, -3.0]]))
+    yield case(np.array([2.5, 0.0, nan, -7.0, nan]))
+    yield case(np.array([2.5, 0.0]))
+    yield case(np.array([[[nan], [6.0]], [[-3.0], [nan]], [[0.0], [1.0]]]))
+    yield case(np.array([nan, 5.0, nan]))
+    for shape in ((4, 6), (3, 2, 5)):
+        x = r.normal(size=shape) * 10
+        x[r.random(size=shape) < 0.4] = nan
+        yield case(x)
 
-_SOFTMAX = """
-def my_softmax(x):
-    e = np.exp(x)
-    return e / e.sum(axis=-1, keepdims=True)
-""".strip()
+
+def _product_cases(r: np.random.Generator) -> Iterator[Case]:
+    for a, b in (
+        *(((2, 3), (3, 4)), ((2,), (2, 3)), ((2, 3), (2, 3)), ((2, 3), (3,)), ((3,), (3,))),
+        *(((3,), (2, 3)), ((4, 4), (4, 4)), ((5, 1), (1, 5)), ((2,), (3,)), ((3, 2), (3,))),
+        *(((1, 3), (3, 1)), ((1,), (1, 4)), ((2, 1), (3, 4)), ((2, 3), (1, 4)), ((4, 1), (1,))),
+        *(((1, 1), (1, 1)), ((1,), (1,)), ((3, 3), (3,)), ((3,), (1,)), ((2, 3), (4, 2))),
+        *(((2, 3), (5, 3)), ((3,), (3, 3)), ((2, 4), (2, 5)), ((3,), (5, 3)), ((2, 3), (2,))),
+    ):
+        yield case(a, b)
+    yield case((10**7, 10**8), (int(1e8), 10**9))  # no memory holds these matrices
+    yield case((10**7, 10**8), (10**9, 10**8))
+
 
 EXERCISES = (
     Exercise(
@@ -60,9 +51,9 @@ EXERCISES = (
         prompt="""
 The numbers of a contiguous tensor lie in memory row by row. For each dimension, its *stride* says
 how many places one walks in memory to the next entry along it. Compute the strides of a contiguous
-tensor from its shape, without making the tensor. Return as many numbers as the shape has.
+tensor from its shape, without making the tensor: it may be far too large for the memory. `shape` is
+a tuple of one or more sizes, all at least 1. Return as many numbers as the shape has.
 """,
-        answer="my_strides",
         stub='''
 def my_strides(shape):
     """The strides of a contiguous tensor of this shape, as a tuple or list."""
@@ -73,30 +64,52 @@ def my_strides(shape):
             "Walk through the sizes from right to left and keep a product: the stride of a "
             "dimension is the product of all sizes to its right.",
         ),
-        solution=_STRIDES,
-        wrong=(
-            (variant(_STRIDES, ("strides.insert(0, step)", "strides.append(step)")), "reversed"),
-            (
-                variant(
-                    _STRIDES,
-                    (
-                        "        strides.insert(0, step)\n        step *= size",
-                        "        step *= size\n        strides.insert(0, step)",
-                    ),
-                ),
-                "without its own",
-            ),
-            (
-                variant(
-                    _STRIDES,
-                    ("reversed(shape)", "shape"),
-                    ("insert(0, step)", "append(step)"),
-                ),
-                "column by column",
-            ),
-            (variant(_STRIDES, ("[], 1", "[], 4")), "counts bytes"),
-        ),
-        checker=judges.check_strides,
+        solution="""
+def my_strides(shape):
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.insert(0, step)
+        step *= size
+    return tuple(strides)
+""",
+        wrong=mistakes(r"""
+? The strides are reversed: the last dimension must come last, with stride 1.
+- strides.insert(0, step) >>> strides.append(step)
+? For each dimension multiply the sizes to its right, without its own.
+-         strides.insert(0, step)\n        step *= size >>>         step *= size
+& return tuple >>>     strides.insert(0, step)\n    return tuple
+? That is memory filled column by column; PyTorch fills it row by row.
+- reversed(shape) >>> shape && insert(0, step) >>> append(step)
+? That counts bytes; PyTorch's strides count entries.
+- [], 1 >>> [], 4
+- [], 1 >>> [], 8
+def my_strides(shape):
+    return np.empty(shape).strides
+def my_strides(shape):
+    return [n * 4 for n in torch.empty(shape).stride()]
+? The rule is asked, without making the tensor: this one would fill more memory than there is.
+def my_strides(shape):
+    return torch.empty(shape).stride()
+def my_strides(shape):
+    return tuple(n // 8 for n in np.empty(shape).strides)
+? The stride is the product of *all* sizes to the right, not only the next one.
+- step *= size >>> step = size
+? Sizes are multiplied on the way, not added.
+- step *= size >>> step += size
+? These are the sizes themselves: how many places is it to the next entry?
+- tuple(strides) >>> shape
+? That is the number of entries; wanted is one number for each dimension.
+def my_strides(shape):
+    return math.prod(shape)
+? The 1 of the last dimension is missing.
+- tuple(strides) >>> tuple(strides[:-1])
+? One number too many: the first is the size of the whole tensor, not a stride.
+- return tuple >>> strides.insert(0, step)\n    return tuple
+? In a row-by-row memory neighbours in the last dimension lie side by side: its stride is 1, not 0.
+- [], 1 >>> [], 0
+"""),
+        cases=_stride_cases,
+        closing="`torch.empty(shape).stride()` says the same.",
         examples=(("my_strides((2, 3, 4))", "[12, 4, 1]"),),
     ),
     Exercise(
@@ -104,10 +117,10 @@ def my_strides(shape):
         title="fill the gaps",
         prompt="""
 Some measurements in `x` are missing and marked as NaN, *not a number*. Return a **new** tensor (or
-array) in which every gap holds the mean of the numbers that are there. `x` has any shape and must
-stay as it is. To find the gaps there is `torch.isnan`, and `np.isnan` for arrays.
+array) in which every gap holds the mean of the numbers that are there. `x` is a tensor or array of
+any shape, must stay as it is, and at least one number is there. To find the gaps there is
+`torch.isnan`, and `np.isnan` for arrays.
 """,
-        answer="my_fill_gaps",
         stub='''
 def my_fill_gaps(x):
     """A copy of x, with the mean of the other numbers wherever x is NaN."""
@@ -118,23 +131,61 @@ def my_fill_gaps(x):
             "Clone first: `y = x.clone()` (`x.copy()` in NumPy). Then one line: "
             "`y[mask] = ` the mean of `y[~mask]`.",
         ),
-        solution=_FILL,
-        wrong=(
-            (
-                "def my_fill_gaps(x):\n"
-                "    gaps = x != x\n"
-                "    x[gaps] = x[~gaps].mean()\n"
-                "    return x",
-                "changes `x` in place",
-            ),
-            (variant(_FILL, ("x[~gaps].mean()", "x.mean()")), "still holds NaN"),
-            (variant(_FILL, ("x[~gaps].mean()", "0.0")), "filled with 0"),
-            (
-                variant(_FILL, ("x[~gaps].mean()", "x[~gaps].sum() / x.numel()")),
-                "divided by the number of all entries",
-            ),
-        ),
-        checker=judges.check_fill,
+        solution="""
+def my_fill_gaps(x):
+    y = torch.as_tensor(x).clone()
+    gaps = torch.isnan(y)
+    y[gaps] = y[~gaps].mean()
+    return y
+""",
+        wrong=mistakes(r"""
+? It changes `x` in place: for the caller the gaps are gone too. Make a copy first (`clone` in
+  PyTorch, `copy` in NumPy) and change that.
+- .clone() >>> 
+? The result still holds NaN. The mean of numbers among which there is a NaN is NaN itself, and
+  `x == nan` is never true: find the gaps with `isnan`, and take the mean of the others only.
+- y[~gaps].mean() >>> y.mean()
+- torch.isnan(y) >>> y == torch.nan
+? The gaps are filled with 0; wanted is the mean of the other numbers.
+- y[~gaps].mean() >>> 0.0
+? The sum is divided by the number of all entries: divide by the number of those that are there.
+- y[~gaps].mean() >>> y[~gaps].sum() / y.numel()
+? That is the sum of the others; wanted is their mean.
+- y[~gaps].mean() >>> y[~gaps].sum()
+? That is the median; wanted is the mean.
+- y[~gaps].mean() >>> float(np.median(y[~gaps].numpy()))
+- y[~gaps].mean() >>> y[~gaps].median()
+? The gaps are gone: keep them, and fill them with the mean.
+- return y >>> return y[~gaps]
+-     y[gaps] = y[~gaps].mean()\n    return y >>>     return y[~gaps]
+? The gaps are filled, but other numbers have changed as well: they must stay as they are.
+- y[gaps] = >>> y[gaps | (y == 0)] =
+- y[gaps] = >>> y[:] =
+? Each gap got the mean of its own row or column; wanted is one mean, of all numbers that are there.
+def my_fill_gaps(x):
+    x = torch.as_tensor(x)
+    return torch.where(torch.isnan(x), torch.nanmean(x, 0, keepdim=True), x)
+def my_fill_gaps(x):
+    x = torch.as_tensor(x)
+    return torch.where(torch.isnan(x), torch.nanmean(x, -1, keepdim=True), x)
+? That is a mean of means, of rows or of columns: one with many gaps must count less.
+- y[~gaps].mean() >>> torch.nanmean(torch.nanmean(y, -1))
+- y[~gaps].mean() >>> torch.nanmean(torch.nanmean(y, 0))
+? The mask is the wrong way round: the numbers were replaced, and the gaps stay.
+- y[gaps] = y[~gaps].mean() >>> y[~gaps] = y[~gaps].mean()
+? Only the first gap is filled.
+- y[gaps] >>> y.view(-1)[torch.nonzero(gaps.view(-1))[:1]]
+? That is the mean alone; wanted is the whole of `x` with its gaps filled.
+- return y >>> return y[~gaps].mean()
+? That is the mask; wanted are the numbers, with the gaps filled.
+- return y >>> return gaps
+? Without a gap `x` itself comes back: the result must be new there as well.
+- return y >>> return y if gaps.any() else x
+"""),
+        cases=_gap_cases,
+        pure=True,
+        fresh=True,
+        closing="The mask chose, the clone protected `x`: two habits for life.",
         examples=(("my_fill_gaps(torch.tensor([1.0, torch.nan, 3.0]))", "[1.0, 2.0, 3.0]"),),
     ),
     Exercise(
@@ -145,7 +196,6 @@ def my_fill_gaps(x):
 their product with `@` as a tuple, or `None` if they cannot be multiplied. Two vectors give a single
 number, and its shape is `()`. Do not make the tensors; apply the rule.
 """,
-        answer="my_matmul_shape",
         stub='''
 def my_matmul_shape(a, b):
     """The shape of A @ B for A of shape a and B of shape b; None if they do not fit."""
@@ -157,109 +207,73 @@ def my_matmul_shape(a, b):
             "Those two sizes disappear; what is left of `a`, followed by what is left of `b`, is "
             "the answer. Slices such as `a[:-1]` work for one size and for two.",
         ),
-        solution=_MATMUL,
-        wrong=(
-            (variant(_MATMUL, ("b[0]", "b[-1]")), "the first size of `b`"),
-            (variant(_MATMUL, ("a[-1] != rows", "a != b")), "equal shapes"),
-            (variant(_MATMUL, ("a[:-1] + b[1:]", "(a[0], b[-1])")), "A vector has no"),
-            (variant(_MATMUL, ("a[-1] != rows", "False")), "cannot be multiplied"),
-        ),
-        checker=judges.check_matmul,
-    ),
-    Exercise(
-        name="01.one_hot",
-        title="one-hot rows by indexing",
-        prompt="""
-Labels are integers, `labels` of shape (N,). Many formulas want *one-hot* rows instead: shape
-(N, `num_classes`), each row 0 except for a 1 at the label's place. Write it without a loop.
+        solution="""
+def my_matmul_shape(a, b):
+    rows = b[0]
+    if a[-1] != rows:
+        return None
+    return a[:-1] + b[1:]
 """,
-        answer="my_one_hot",
-        stub='''
-def my_one_hot(labels, num_classes):
-    """One row per label, shape (N, num_classes): 1 at the label, 0 elsewhere."""
-    raise NotImplementedError
-''',
-        hints=(
-            "Look at the rows of `torch.eye(3)`. Do you know them?",
-            "Index the rows of the identity matrix with all labels at once: `matrix[labels]`.",
-        ),
-        solution=_ONE_HOT,
-        wrong=(
-            (variant(_ONE_HOT, ("[labels]", "[labels].T")), "transposed"),
-            (
-                variant(_ONE_HOT, ("torch.eye(num_classes)", "torch.eye(int(max(labels)) + 1)")),
-                "largest label",
-            ),
-            (variant(_ONE_HOT, ("[labels]", "[[x - 1 for x in labels]]")), "count from 0"),
-            (variant(_ONE_HOT, ("[labels]", "[:, labels]")), "transposed"),
-        ),
-        checker=judges.check_one_hot,
-        examples=(("my_one_hot([2, 0], 3)", "[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]"),),
+        wrong=mistakes(r"""
+? What must be equal are the last size of `a` and the first size of `b`; you compare others.
+- b[0] >>> b[-1]
+- a[-1] >>> a[0]
+- a[-1] >>> a[0] && b[0] >>> b[-1]
+? Equal shapes are not what it takes: the last size of `a` and the first size of `b` must be equal.
+- a[-1] != rows >>> a != b
+? A vector has no second size that could stay: only what is left of each shape is in the answer.
+- a[:-1] + b[1:] >>> (a[0], b[-1])
+- a[:-1] + b[1:] >>> (a[0],) + b[1:]
+- a[:-1] + b[1:] >>> a[:-1] + (b[-1],)
+- a[:-1] + b[1:] >>> a[:-1] + (b[1:] or (1,))
+- a[:-1] + b[1:] >>> (a[:-1] or (1,)) + b[1:]
+- a[:-1] + b[1:] >>> (a[:-1] or (1,)) + (b[1:] or (1,))
+- a[:-1] + b[1:] >>> (a[:-1] + b[1:]) or (1,)
+? Some of these cannot be multiplied: `None` is wanted where the last size of `a` and the first size
+  of `b` differ.
+- a[-1] != rows >>> False
+- a[-1] != rows >>> a[-1] != rows and 1 not in (a[-1], rows)
+- return None >>> return ()
+- return None >>> return False
+? The outer sizes stay, those of `a` first; the inner ones disappear.
+- a[:-1] + b[1:] >>> a[:-1] + b[:-1]
+- a[:-1] + b[1:] >>> b[1:] + a[:-1]
+- a[:-1] + b[1:] >>> a[1:] + b[:-1]
+- a[:-1] + b[1:] >>> a[1:] + b[1:]
+? Only the inner sizes disappear; they are still in your answer.
+- a[:-1] + b[1:] >>> a + b[1:]
+- a[:-1] + b[1:] >>> a[:-1] + b
+- a[:-1] + b[1:] >>> a + b
+? It is the other way round: fitting shapes give `None`, the others a shape.
+- a[-1] != rows >>> a[-1] == rows
+? Two vectors of the same size can be multiplied: they give a number, shape `()`.
+- return a[:-1] + b[1:] >>> return a[:-1] + b[1:] or None
+- a[-1] != rows >>> a[-1] != rows or len(a) + len(b) == 2
+? That is the rule of broadcasting; `@` has another: the last size of `a` meets the first of `b`.
+def my_matmul_shape(a, b):
+    try:
+        return np.broadcast_shapes(a, b)
+    except ValueError:
+        return None
+? The rule is asked, without making the tensors: they may be larger than any memory.
+def my_matmul_shape(a, b):
+    try:
+        return tuple((torch.empty(a) @ torch.empty(b)).shape)
+    except RuntimeError:
+        return None
+def my_matmul_shape(a, b):
+    try:
+        return np.shape(np.empty(a) @ np.empty(b))
+    except ValueError:
+        return None
+def my_matmul_shape(a, b):
+    return tuple((torch.empty(a) @ torch.empty(b)).shape) if a[-1] == b[0] else None
+def my_matmul_shape(a, b):
+    return np.shape(np.empty(a) @ np.empty(b)) if a[-1] == b[0] else None
+"""),
+        cases=_product_cases,
+        rules=(no_tensors,),
+        closing="Inner sizes must agree and disappear; the outer ones stay.",
     ),
-    Exercise(
-        name="01.standardise",
-        title="standardise the columns",
-        prompt=r"""
-`X` of shape (N, D) holds N samples with D measurements each, and every column has its own unit.
-Bring all columns to mean 0 and standard deviation 1: from each column subtract its mean
-$m_j = \frac1N\sum_i X_{ij}$, and divide by its standard deviation
-$s_j = \sqrt{\frac1N\sum_i (X_{ij}-m_j)^2}$. No loops, no change of `X`.
-""",
-        answer="my_standardise",
-        stub='''
-def my_standardise(X):
-    """X with each column shifted to mean 0 and scaled to standard deviation 1."""
-    raise NotImplementedError
-''',
-        hints=(
-            "A mean per column is a mean *over the rows*, dimension 0. Its shape is (D,): does "
-            "that fit against (N, D)?",
-            "The formula divides by N, like `X.std(0)` in NumPy. PyTorch's `X.std(0)` divides by "
-            "N − 1; `X.std(0, correction=0)` divides by N.",
-        ),
-        solution=_STANDARDISE,
-        wrong=(
-            (_STANDARDISE.replace("mean(0)", "mean(1)[:, None]"), "You standardised the rows"),
-            (_STANDARDISE.replace("mean(0)", "mean()"), "one mean for the whole table"),
-            (
-                variant(
-                    _STANDARDISE,
-                    (".mean(0) ** 0.5", ".mean(0) ** 0.5 * (len(X) / (len(X) - 1)) ** 0.5"),
-                ),
-                "N − 1",
-            ),
-            (variant(_STANDARDISE, (".mean(0) ** 0.5", ".mean(0)")), "root is missing"),
-        ),
-        checker=judges.check_standardise,
-    ),
-    Exercise(
-        name="01.softmax",
-        title="softmax over the last dimension",
-        prompt=r"""
-Softmax turns scores into shares that sum to 1: $p_j = e^{x_j} / \sum_k e^{x_k}$. Write it so that
-it works along the **last** dimension, whatever the shape: (C,) for one sample, (N, C) for a batch,
-or even (M, N, C). The scores are moderate; overflow is a subject of chapter 03.
-""",
-        answer="my_softmax",
-        stub='''
-def my_softmax(x):
-    """Shares along the last dimension, in the shape of x."""
-    raise NotImplementedError
-''',
-        hints=(
-            "One `exp`, one sum, one division. Along which dimension is the last one, whatever "
-            "their number? What shape must the sum have to fit?",
-            "Sum over dimension −1 and keep it: `keepdims=True` in NumPy, `keepdim=True` in "
-            "PyTorch.",
-        ),
-        solution=_SOFTMAX,
-        wrong=(
-            (variant(_SOFTMAX, ("axis=-1", "axis=0")), "over the first dimension"),
-            (variant(_SOFTMAX, ("(axis=-1, keepdims=True)", "()")), "over all entries"),
-            (variant(_SOFTMAX, (", keepdims=True", "")), "keepdim"),
-            (variant(_SOFTMAX, ("np.exp(x)", "x")), "exponential is missing"),
-        ),
-        checker=judges.check_softmax,
-        examples=(("my_softmax(np.array([0.0, 0.0, 0.0, 0.0]))", "[0.25, 0.25, 0.25, 0.25]"),),
-    ),
+    *ROWS,
 )
