@@ -9,17 +9,21 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from course_utils import quizzes
 from tests.browser.lab import LabPage, free_port, lab_server, running, write_notebook
 from tests.browser.playground import Live
+from tests.browser.quiz import Quiz
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 # The playgrounds of chapter 09 in their order, as its cells call them.
 EXPLORERS = ("ema_explorer(", "race()", "race(own=")
+QUESTIONS = [question.name for question in quizzes.questions_of("09")]
 
 
 @pytest.fixture(scope="module")
 def notebook7(browser, tmp_path_factory):
-    """Chapter 02 run to its end, and the console errors of an empty notebook: Notebook 7's own."""
+    """Chapter 02 run to its end, the console errors of an empty notebook (Notebook 7's own), and
+    a page with a question."""
     folder = tmp_path_factory.mktemp("notebook7")
     shutil.copy(NOTEBOOKS / "02_autograd.ipynb", folder)
     write_notebook(folder / "empty.ipynb")
@@ -29,19 +33,24 @@ def notebook7(browser, tmp_path_factory):
         empty.close()
         page = LabPage(browser.new_page(), url, "02_autograd.ipynb")
         page.run_all()
-        yield page, own_errors
+        write_notebook(folder / "question.ipynb", quizzes.cell("09.saddle"))
+        question = LabPage(browser.new_page(), url, "question.ipynb")
+        question.run_all()
+        yield page, own_errors, question
+        question.close()
         page.close()
 
 
 def test_notebook7_runs_a_chapter_without_an_error(notebook7):
-    chapter, own_errors = notebook7
+    chapter, own_errors, _ = notebook7
     assert "/notebooks/" in chapter.page.url
     assert chapter.errors() == []
     assert set(chapter.console_errors) <= set(own_errors)
 
 
 def test_sliders_move_the_pictures_in_notebook7(notebook7):
-    chapter, _ = notebook7
+    chapter, _, _ = notebook7
+    chapter.page.bring_to_front()
     count = chapter.page.locator(".course-playground").count()
     assert count >= 2
     for index in range(count):
@@ -52,6 +61,13 @@ def test_sliders_move_the_pictures_in_notebook7(notebook7):
                 assert live.error() == ""
         assert live.paints()["count"] > 0
         live.shows_its_text()
+
+
+def test_a_question_is_answered_in_notebook7(notebook7):
+    _, own_errors, asked = notebook7
+    asked.page.bring_to_front()
+    Quiz(asked.page, "09.saddle").wrong_by_keyboard_then_right_by_mouse()
+    assert set(asked.console_errors) <= set(own_errors)
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +126,10 @@ def test_every_slider_of_the_race_moves_the_picture_in_voila(voila):
         assert not race.locator(".course-live-error").first.is_visible()
         moved += 1
     assert moved >= 5
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_questions_are_answered_in_voila(voila, name):
+    page, _ = voila
+    assert page.locator(".course-quiz").count() == len(QUESTIONS)
+    Quiz(page, name).wrong_by_keyboard_then_right_by_mouse()

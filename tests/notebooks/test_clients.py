@@ -7,6 +7,7 @@ Notebook 7 and Voilà need a browser: tests/browser/test_clients.py.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -16,6 +17,8 @@ import nbformat
 import pytest
 
 from course_utils.commands import pages
+from course_utils.quizzes import cell, get_question
+from course_utils.quizzes.question import solve
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 CHAPTERS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
@@ -92,6 +95,18 @@ def test_nbconvert_runs_the_chapter_into_a_page_with_every_picture_and_its_text(
 
     assert "odel not found" not in "".join(page.words)
     assert "Traceback" not in "".join(page.words)
+
+
+def test_a_question_that_was_just_run_is_a_page_with_its_answer_folded(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell("09.saddle"))])
+    nbformat.write(notebook, tmp_path / "asked.ipynb")
+    template = ["--template", "course", f"--HTMLExporter.extra_template_basedirs={pages.TEMPLATES}"]
+    run("nbconvert", tmp_path / "asked.ipynb", "--execute", "--to", "html", *template)
+    text = (tmp_path / "asked.html").read_text(encoding="utf-8")
+    question = get_question("09.saddle")
+    assert text.count("<details>") == 1 and solve(question).explanation in text
+    assert f"<li>{question.choices[0].text}</li>" in text
+    assert not re.search(r"<script[^>]*widget-view", text)
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
