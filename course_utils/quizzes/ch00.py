@@ -96,6 +96,7 @@ QUESTIONS = (
         "makes ten updates with the rate 0.001; then, from the same start, ten with 0.1. With "
         "which does it read more digits?",
         choices=(
+            Choice("With 0.001: it takes short steps, but they lead down", 0.001),
             Choice(
                 "With 0.1: it takes steps a hundred times as long, so it is there sooner",
                 0.1,
@@ -107,7 +108,6 @@ QUESTIONS = (
                 0.0,
                 "The same images, and so the same advice where to go. But the rate says how far.",
             ),
-            Choice("With 0.001", 0.001),
         ),
         measure=rate,
         explanation="After ten updates it reads {small} % of the new digits with 0.001, and "
@@ -124,13 +124,13 @@ QUESTIONS = (
                 "For that the network would have to know what a digit is not. It was shown digits "
                 "and nothing else.",
             ),
+            Choice("Together they make 100 %, as for any digit: one of them it must be", "all"),
             Choice(
                 "Some rise, but together they stay below 100 %: the rest is doubt",
                 "some",
                 "A reasonable wish. But where would the rest stand? There are ten bars, one for "
                 "each digit.",
             ),
-            Choice("Together they make 100 %, as for any digit", "all"),
         ),
         measure=scribble,
         explanation="The bars are shares of one whole, whatever is drawn: {drawings} drawings that "

@@ -33,7 +33,7 @@ def first_step() -> dict[str, Any]:
         "answer": rounded(m / s**0.5, 1),
         "m": rounded(m, 3),
         "s": rounded(s, 3),
-        "root": rounded(s**0.5, 3),
+        "root": rounded(s**0.5, 4),
         "corrected": f"{rounded(corrected, 1):g}",
     }
 
@@ -68,7 +68,7 @@ QUESTIONS = (
                 1.9,
                 "So long is the second step. Now write down the third.",
             ),
-            Choice("10 η·g", 10.0),
+            Choice("10 η·g: there gain and loss balance", 10.0),
             Choice(
                 "Longer and longer, without end",
                 float("inf"),
@@ -77,8 +77,8 @@ QUESTIONS = (
             ),
         ),
         measure=long_slope,
-        explanation="The first steps are {first}, {second} and {third} η·g long, and in the end "
-        "{answer} η·g. There v loses in each step just what comes in: 0.1 v = g.",
+        explanation="The first steps are {first:g}, {second:g} and {third:g} η·g long, and in the "
+        "end {answer:g} η·g. There v loses in each step just what comes in: 0.1 v = g.",
     ),
     Question(
         name="09.first_step",
@@ -86,20 +86,20 @@ QUESTIONS = (
         "long is the very first step, in units of the learning rate?",
         choices=(
             Choice(
-                "0.1: only a tenth of the gradient has come into m",
-                0.1,
-                "That is m. But s starts too low as well, and we divide by its root.",
+                "100: m has a tenth of the gradient, s a thousandth of its square",
+                100.0,
+                "The shares are right. But we divide by the root of s, not by s.",
             ),
+            Choice("About 3.2: m is too low, but the root of s is still lower", 3.2),
             Choice(
                 "1: both start too low, and that cancels",
                 1.0,
                 "It would if both were too low by the same factor. Their betas differ.",
             ),
-            Choice("About 3.2", 3.2),
             Choice(
-                "100: m has a tenth of the gradient, s a thousandth of its square",
-                100.0,
-                "The shares are right. But we divide by the root of s, not by s.",
+                "0.1: only a tenth of the gradient has come into m",
+                0.1,
+                "That is m. But s starts too low as well, and we divide by its root.",
             ),
         ),
         measure=first_step,
@@ -112,12 +112,12 @@ QUESTIONS = (
         "leads straight down to the saddle point, all with the rate 0.1. Which of them spends the "
         "most steps close to it?",
         choices=(
+            Choice("SGD: its steps shrink with the slope", "SGD"),
             Choice(
                 "Momentum: it rolls to and fro around the saddle point",
                 "Momentum",
                 "With how much velocity does it arrive there? And what would have to stop it?",
             ),
-            Choice("SGD: its steps shrink with the slope", "SGD"),
             Choice(
                 "Adam: it divides by the slopes so far, so it brakes",
                 "Adam",

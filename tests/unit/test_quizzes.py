@@ -68,6 +68,18 @@ def test_a_reply_does_not_name_the_right_choice(question):
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+def test_the_form_of_a_choice_does_not_give_it_away(question):
+    right = question.choices[solved(question).right]
+    reasons = [":" in choice.text for choice in question.choices if choice is not right]
+    assert (":" in right.text) in reasons, "the right choice alone has a reason, or alone has none"
+
+
+@pytest.mark.parametrize("chapter", chapters())
+def test_one_letter_is_not_always_right(chapter):
+    assert len({solved(question).right for question in questions_of(chapter)}) > 1
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
 def test_an_answer_is_the_same_in_every_state_of_the_kernel_and_leaves_it_alone(question):
     first = solved(question)
     before = torch.get_default_dtype()
