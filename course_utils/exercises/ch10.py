@@ -1,65 +1,45 @@
-"""Chapter 10, learning-rate schedules: closed forms, a plateau, a range test, one of your own.
-
-What the learner reads stands here; how the answers are judged, in ``judges10.py``.
-"""
+"""Chapter 10, learning-rate schedules: the closed forms; the others stand beside this file."""
 
 from __future__ import annotations
 
-from course_utils.exercises.legacy import Exercise, variant
-from course_utils.exercises import judges10 as judges
+from collections.abc import Iterator
 
-SETUP = "import numpy as np"
+import numpy as np
 
-_STEP = """
-def my_step_lr(epoch, lr, step_size, gamma):
-    return lr * gamma ** (epoch // step_size)
-""".strip()
+from course_utils.exercises import ch10_losses, ch10_own
+from course_utils.exercises.exercise import Case, Exercise, case, edge, mistakes
 
-_GAMMA = """
-def my_gamma(lr, final_lr, num_steps):
-    return (final_lr / lr) ** (1 / num_steps)
-""".strip()
 
-_WARMUP = """
-def my_warmup_cosine(t, lr, warmup_steps, num_steps):
-    if t < warmup_steps:
-        return lr * (t + 1) / (warmup_steps + 1)
-    share = (t - warmup_steps) / (num_steps - warmup_steps)
-    return lr * (1 + np.cos(np.pi * share)) / 2
-""".strip()
+def _step_cases(r: np.random.Generator) -> Iterator[Case]:
+    for epoch in (0, 149, 199):
+        yield case(epoch, 0.1, 50, 0.5)
+    for epoch in (0, 1, 2, 3, 5, 7, 9, 10):
+        yield case(epoch, 0.3, 3, 0.2)
+    for epoch in (0, 1, 5):
+        yield case(epoch, 2.0, 1, 0.9)
+    for size in r.integers(2, 30, 4).tolist():
+        yield case(int(r.integers(0, 5 * size)), round(r.uniform(0.01, 1), 3), size, 0.7)
 
-_PLATEAU = """
-class MyPlateau:
-    def __init__(self, lr=0.1, factor=0.1, patience=2):
-        self.lr, self.factor, self.patience = lr, factor, patience
-        self.best, self.bad_epochs = float("inf"), 0
 
-    def step(self, val_loss):
-        if val_loss < self.best:
-            self.best, self.bad_epochs = val_loss, 0
-        else:
-            self.bad_epochs += 1
-        if self.bad_epochs > self.patience:
-            self.lr *= self.factor
-            self.bad_epochs = 0
-        return self.lr
-""".strip()
+def _gamma_cases(r: np.random.Generator) -> Iterator[Case]:
+    for numbers in ((0.1, 0.001, 400), (0.3, 0.003, 10), (1.0, 0.25, 3), (0.2, 0.15, 7)):
+        yield case(*numbers)
+    for _ in range(4):
+        lr = round(r.uniform(0.1, 2), 3)
+        yield case(lr, round(lr * r.uniform(0.01, 0.9), 4), int(r.integers(2, 50)))
+    yield edge(1.0, 0.5, 1)
 
-_SUGGEST = """
-def my_suggested_lr(lrs, losses):
-    average, smooth = 0.0, []
-    for t, loss in enumerate(losses, start=1):
-        average = 0.9 * average + 0.1 * loss
-        smooth.append(average / (1 - 0.9**t))
-    return lrs[np.argmin(smooth)] / 10
-""".strip()
 
-_SCHEDULE = """
-def my_schedule(t):
-    if t < 20:
-        return 0.25 * (t + 1) / 20
-    return 0.25 * (1 + np.cos(np.pi * (t - 20) / 380)) / 2
-""".strip()
+def _warmup_cases(r: np.random.Generator) -> Iterator[Case]:
+    for t in (0, 1, 3, 4, 5, 11, 22, 35, 39):
+        yield case(t, 0.1, 4, 40)
+    for t in (0, 5, 9):
+        yield case(t, 0.3, 0, 10)
+    for t in (0, 19, 20, 21, 30, 49):
+        yield case(t, 1.5, 20, 50)
+    for t in range(3):
+        yield case(t, 0.7, 1, 3)
+
 
 EXERCISES = (
     Exercise(
@@ -68,13 +48,7 @@ EXERCISES = (
         prompt=r"""
 Write the closed form of `StepLR`: the rate of epoch $t = 0, 1, 2, \dots$ is
 $\eta\,\gamma^{\lfloor t/s \rfloor}$ with the step size $s$.
-
-```python
-my_step_lr(49, 0.1, 50, 0.5)  # 0.1
-my_step_lr(50, 0.1, 50, 0.5)  # 0.05
-```
 """,
-        answer="my_step_lr",
         stub='''
 def my_step_lr(epoch, lr, step_size, gamma):
     """The learning rate of an epoch, counted from 0."""
@@ -84,17 +58,50 @@ def my_step_lr(epoch, lr, step_size, gamma):
             "How many times has the rate been multiplied by gamma after `epoch` epochs?",
             "⌊a / b⌋ is `a // b` in Python.",
         ),
-        solution=_STEP,
-        wrong=(
-            (variant(_STEP, ("//", "/")), "falls a little in every epoch"),
-            (variant(_STEP, ("epoch // step_size", "(epoch + 1) // step_size")), "one epoch early"),
-            (variant(_STEP, ("gamma ** (epoch // step_size)", "gamma")), "does not depend"),
-            (
-                variant(_STEP, ("** (epoch // step_size)", "* (epoch // step_size)")),
-                "a power of gamma",
-            ),
+        solution="""
+def my_step_lr(epoch, lr, step_size, gamma):
+    return lr * gamma ** (epoch // step_size)
+""",
+        wrong=mistakes(r"""
+? The rate falls a little in every epoch: round the exponent down with `//`.
+- // >>> /
+? It falls too early: the rate stays until step_size whole epochs are over, so round down.
+- (epoch // step_size) >>> round(epoch / step_size)
+- (epoch // step_size) >>> -(-epoch // step_size)
+? The step comes one epoch early: epochs count from 0, the first step is at step_size.
+- epoch // >>> (epoch + 1) //
+? The step comes one epoch late: the first step is at epoch step_size.
+- epoch // >>> (epoch - 1) //
+- epoch // >>> max(epoch - 1, 0) //
+? The rate does not depend on the epoch.
+- ** (epoch // step_size) >>>
+- * gamma ** (epoch // step_size) >>>
+? Each step multiplies the rate again: that makes a power of gamma, not a product.
+- gamma ** (epoch >>> gamma * (epoch
+? That is the exponential schedule: gamma in every epoch.
+- (epoch // step_size) >>> epoch
+? The factor is right; multiply it by `lr`.
+- lr * gamma >>> gamma
+? The power belongs to gamma alone: `lr` is multiplied once.
+- lr * gamma >>> (lr * gamma)
+? The rate rises: each step multiplies by gamma, it does not divide.
+- lr * gamma >>> lr / gamma
+? `%` gives how far the current step has come; count the steps that are over, with `//`.
+- // >>> %
+? The rate falls once and then no more: it falls again whenever step_size epochs are over.
+- (epoch // step_size) >>> (epoch >= step_size)
+? The rate is back at lr between the steps: once fallen, it stays down.
+- (epoch // step_size) >>> (epoch // step_size if epoch % step_size == 0 else 0)
+- (epoch // step_size) >>> (epoch % step_size == 0 and epoch > 0)
+? One factor of gamma too many: before the first step the rate is lr itself.
+- // step_size >>> // step_size + 1
+"""),
+        cases=_step_cases,
+        closing="That is StepLR: four levels in 200 epochs when the step size is 50.",
+        examples=(
+            ("my_step_lr(49, 0.1, 50, 0.5)", "0.1"),
+            ("my_step_lr(50, 0.1, 50, 0.5)", "0.05"),
         ),
-        checker=judges.check_step_lr,
     ),
     Exercise(
         name="10.gamma",
@@ -102,9 +109,8 @@ def my_step_lr(epoch, lr, step_size, gamma):
         prompt=r"""
 `ExponentialLR` multiplies the rate by $\gamma$ in every step. Your training has `num_steps` steps
 (epochs or batches, as you like), and the rate is to fall from `lr` to `final_lr` in that time.
-Return the $\gamma$.
+Return the $\gamma$, exact to five digits.
 """,
-        answer="my_gamma",
         stub='''
 def my_gamma(lr, final_lr, num_steps):
     """The gamma with lr * gamma**num_steps == final_lr."""
@@ -114,15 +120,46 @@ def my_gamma(lr, final_lr, num_steps):
             "Solve lr · γⁿ = final_lr for γ.",
             "An n-th root is a power with the exponent 1/n.",
         ),
-        solution=_GAMMA,
-        wrong=(
-            (variant(_GAMMA, ("final_lr / lr", "lr / final_lr")), "upside down"),
-            (variant(_GAMMA, (" ** (1 / num_steps)", " / num_steps")), "the n-th root"),
-            (variant(_GAMMA, (" ** (1 / num_steps)", "")), "in a single step"),
-            (variant(_GAMMA, ("1 / num_steps", "1 / (num_steps - 1)")), "num_steps factors"),
-        ),
-        checker=judges.check_gamma,
+        solution="""
+def my_gamma(lr, final_lr, num_steps):
+    return (final_lr / lr) ** (1 / num_steps)
+""",
+        wrong=mistakes(r"""
+? The ratio is upside down: this gamma is above 1, and the rate would rise.
+- final_lr / lr >>> lr / final_lr
+? Each step multiplies: take the num_steps-th root of the ratio, do not divide it by num_steps.
+  (Without parentheses a power comes before a division.)
+- ** (1 / num_steps) >>> / num_steps
+? This gamma gets to the final rate in a single step.
+- ** (1 / num_steps) >>>
+? From the first rate to the last there are num_steps factors, not one fewer.
+- 1 / num_steps >>> 1 / (num_steps - 1)
+? From the first rate to the last there are num_steps factors, not one more.
+- 1 / num_steps >>> 1 / (num_steps + 1)
+? That would be the first step of a straight line.
+- (final_lr / lr) ** (1 / num_steps) >>> 1 - (1 - final_lr / lr) / num_steps
+? That is how much a straight line takes away in each step; ExponentialLR multiplies.
+- (final_lr / lr) ** (1 / num_steps) >>> (lr - final_lr) / num_steps
+- (final_lr / lr) ** (1 / num_steps) >>> (final_lr - lr) / num_steps
+? That is the logarithm of gamma: raise e to this power.
+- (final_lr / lr) ** (1 / num_steps) >>> math.log(final_lr / lr) / num_steps
+? The root belongs to the whole ratio: put the division into parentheses.
+- (final_lr / lr) >>> final_lr / lr
+? `1 // num_steps` is rounded down to 0: divide with `/`.
+- 1 / num_steps >>> 1 // num_steps
+? The starting rate is missing: the root of the ratio of both rates is wanted.
+- final_lr / lr >>> final_lr
+? That is the rate after one step; the factor alone is wanted.
+- (final_lr / lr) ** >>> lr * (final_lr / lr) **
+? A square root fits two steps only: take the num_steps-th root.
+- (1 / num_steps) >>> 0.5
+? That is a power where a root is wanted: the exponent is 1 / num_steps.
+- (1 / num_steps) >>> num_steps
+"""),
+        cases=_gamma_cases,
+        closing="0.1 to 0.001 is γ = 0.63 over 10 epochs, but 0.9886 over 400 batches.",
         examples=(("my_gamma(0.1, 0.001, 2)", "0.1"),),
+        tolerance=1e-5,
     ),
     Exercise(
         name="10.warmup_cosine",
@@ -134,9 +171,8 @@ Write a schedule for $T$ updates, `num_steps`, of which the first $W$, `warmup_s
 - for $t \ge W$ it is $\eta\,(1 + \cos(\pi u))/2$, where $u = (t-W)/(T-W)$ is the share of the
   *remaining* updates that is done.
 
-`t` is one whole number.
+`t` is one whole number, 0 ≤ t < T; without a warm-up, `warmup_steps` is 0.
 """,
-        answer="my_warmup_cosine",
         stub='''
 def my_warmup_cosine(t, lr, warmup_steps, num_steps):
     """The learning rate of update t = 0, 1, 2, …"""
@@ -146,138 +182,62 @@ def my_warmup_cosine(t, lr, warmup_steps, num_steps):
             "An `if` for the two parts. The cosine has its own clock, which starts at W.",
             "`np.cos` takes radians: `np.cos(np.pi * u)` is 1 at u = 0 and −1 at u = 1.",
         ),
-        solution=_WARMUP,
-        wrong=(
-            (variant(_WARMUP, ("lr * (t + 1)", "lr * t")), "first update does nothing"),
-            (
-                variant(
-                    _WARMUP, ("(t - warmup_steps) / (num_steps - warmup_steps)", "t / num_steps")
-                ),
-                "own clock",
-            ),
-            (variant(_WARMUP, ("np.pi * ", "")), "π is missing"),
-            (variant(_WARMUP, ("(1 + np.cos(np.pi * share)) / 2", "(1 - share)")), "straight line"),
-        ),
-        checker=judges.check_warmup_cosine,
+        solution="""
+def my_warmup_cosine(t, lr, warmup_steps, num_steps):
+    if t < warmup_steps:
+        return lr * (t + 1) / (warmup_steps + 1)
+    share = (t - warmup_steps) / (num_steps - warmup_steps)
+    return lr * (1 + np.cos(np.pi * share)) / 2
+""",
+        wrong=mistakes(r"""
+? The first update does nothing: the warm-up is (t + 1) / (W + 1), never 0.
+- lr * (t + 1) / (warmup_steps + 1) >>> lr * t / warmup_steps
+- lr * (t + 1) >>> lr * t
+? The warm-up arrives one update early: divide by W + 1.
+- (warmup_steps + 1) >>> warmup_steps
+? The cosine has its own clock: its share is (t − W) / (T − W), 0 at t = W.
+- (t - warmup_steps) / (num_steps - warmup_steps) >>> t / num_steps
+- (t - warmup_steps) / >>> t /
+? The cosine is too long: only T − W updates remain for it.
+- (num_steps - warmup_steps) >>> num_steps
+? The π is missing: the cosine must go from 0 to π.
+- np.pi * share >>> share
+? After the warm-up the rate falls along a straight line; take the cosine.
+- (1 + np.cos(np.pi * share)) / 2 >>> (1 - share)
+? The rate is twice what it should be after the warm-up: halve 1 + cos.
+- share)) / 2 >>> share))
+? The rate rises after the warm-up: it is 1 + cos, not 1 − cos.
+- 1 + np.cos >>> 1 - np.cos
+? The cosine alone becomes negative: it is (1 + cos) / 2.
+- (1 + np.cos(np.pi * share)) / 2 >>> np.cos(np.pi * share)
+? After the warm-up the rate stays the same: let it fall along the cosine. (Is the share rounded
+  down to 0, by `//`?)
+- (1 + np.cos(np.pi * share)) / 2 >>> 1
+- (t - warmup_steps) / >>> (t - warmup_steps) //
+? You multiply warm-up and cosine: the cosine begins where the warm-up ends, at t = W.
+- (t + 1) / >>> (1 + np.cos(np.pi * t / num_steps)) / 2 * (t + 1) /
+& (t - warmup_steps) / (num_steps - warmup_steps) >>> t / num_steps
+? The warm-up is missing.
+- if t < warmup_steps >>> if False
+- if t < warmup_steps: >>> if False:
+& (t - warmup_steps) / (num_steps - warmup_steps) >>> t / num_steps
+? A quarter of a wave is not enough: at the end the cosine has come to π.
+- np.pi * share >>> np.pi / 2 * share
+? A whole wave is too much: it comes up again; at the end the cosine has come to π.
+- np.pi * share >>> 2 * np.pi * share
+? The cosine begins one update early: its share is 0 at t = W.
+- (t - warmup_steps) / >>> (t - warmup_steps + 1) /
+? The cosine is over one update early: only at t = T would the rate be 0.
+- (num_steps - warmup_steps) >>> max(num_steps - warmup_steps - 1, 1)
+? The warm-up is the share alone: multiply it by `lr`.
+- lr * (t + 1) >>> (t + 1)
+? After the warm-up the `lr` is missing: multiply by it.
+- lr * (1 + >>> (1 +
+"""),
+        cases=_warmup_cases,
+        closing="Both parts meet at the highest rate, and the last update is almost free.",
         examples=(("my_warmup_cosine(0, 0.1, 4, 100)", "0.02"),),
     ),
-    Exercise(
-        name="10.plateau",
-        title="a rate that waits",
-        prompt="""
-Write a small `ReduceLROnPlateau`. `step(val_loss)` is called once per epoch and returns the rate
-for the next epoch. An epoch is *bad* when its loss is not below the best one so far. After **more
-than** `patience` bad epochs in a row the rate is multiplied by `factor`, and the count of bad
-epochs starts again at 0 (the best loss stays).
-""",
-        answer="MyPlateau",
-        stub='''
-class MyPlateau:
-    def __init__(self, lr=0.1, factor=0.1, patience=2):
-        self.lr, self.factor, self.patience = lr, factor, patience
-
-    def step(self, val_loss):
-        """Take note of the loss of an epoch and return the next rate."""
-        raise NotImplementedError
-''',
-        hints=(
-            "Remember two things on `self`: the best loss so far (at first infinity) and the "
-            "number of bad epochs in a row.",
-            "A good epoch sets the count to 0. Reduce when `bad_epochs > patience`.",
-        ),
-        solution=_PLATEAU,
-        wrong=(
-            (
-                variant(_PLATEAU, ("self.bad_epochs > self", "self.bad_epochs >= self")),
-                "one epoch early",
-            ),
-            (
-                variant(
-                    _PLATEAU, ("self.best, self.bad_epochs = val_loss, 0", "self.best = val_loss")
-                ),
-                "in a row",
-            ),
-            (
-                variant(_PLATEAU, ("factor\n            self.bad_epochs = 0", "factor")),
-                "falls again in every epoch",
-            ),
-            (
-                variant(
-                    _PLATEAU,
-                    (
-                        "            self.bad_epochs += 1\n",
-                        "            self.bad_epochs += 1\n            self.best = val_loss\n",
-                    ),
-                ),
-                "the best loss so far",
-            ),
-        ),
-        checker=judges.check_plateau,
-    ),
-    Exercise(
-        name="10.suggested_lr",
-        title="read a range test",
-        prompt=r"""
-A range test gives you `lrs`, the rising rates, and `losses`, the loss of the mini-batch at each.
-Smooth the losses with an exponentially weighted average ($\beta = 0.9$, with bias correction, as
-in chapter 09), find the rate at which the smoothed loss is lowest, and return **a tenth** of it.
-""",
-        answer="my_suggested_lr",
-        stub='''
-def my_suggested_lr(lrs, losses):
-    """A tenth of the rate where the smoothed loss is lowest."""
-    raise NotImplementedError
-''',
-        hints=(
-            "Three steps: smooth, find the *index* of the smallest value, look the rate up there.",
-            "`np.argmin(smooth)` is the index. The correction divides by 1 − 0.9**t, t = 1, 2, …",
-        ),
-        solution=_SUGGEST,
-        wrong=(
-            (variant(_SUGGEST, ("np.argmin(smooth)", "np.argmin(losses)")), "without smoothing"),
-            (variant(_SUGGEST, (" / (1 - 0.9**t)", "")), "correction is missing"),
-            (variant(_SUGGEST, (" / 10", "")), "a tenth"),
-            (
-                variant(_SUGGEST, ("lrs[np.argmin(smooth)] / 10", "np.min(smooth) / 10")),
-                "a loss, not a rate",
-            ),
-        ),
-        checker=judges.check_suggested_lr,
-    ),
-    Exercise(
-        name="10.own_schedule",
-        title="your own schedule",
-        prompt="""
-The five networks of the schedule designer wait for your own schedule. `my_schedule(t)` returns the
-rate of update t = 0 … 399 (40 updates make an epoch). Bring their mean validation loss below 0.17.
-With a constant 0.1 it is 0.278; no constant rate gets there. The check trains the networks, which
-takes about a second.
-""",
-        answer="my_schedule",
-        stub='''
-def my_schedule(t):
-    """The learning rate of update t, from 0 to 399."""
-    raise NotImplementedError
-''',
-        hints=(
-            "Which rate is too high to end with, but good to begin with? Look at the picture of "
-            "section 7.2.",
-            "Begin between 0.2 and 0.3, with or without a short warm-up, and let the rate fall to "
-            "almost 0 by update 399: the closed form of the cosine will do.",
-        ),
-        solution=_SCHEDULE,
-        wrong=(
-            ("def my_schedule(t):\n    return 0.1", "The same rate in every update"),
-            ("def my_schedule(t):\n    return 0.2 * 0.9**t", "almost nothing was learned"),
-            (
-                "def my_schedule(t):\n    return 0.05 * (1 + np.cos(np.pi * t / 400)) / 2",
-                "Begin with a higher rate",
-            ),
-            (
-                "def my_schedule(t):\n    return 0.3 if t < 200 else 0.15",
-                "still high at the end",
-            ),
-        ),
-        checker=judges.check_own_schedule,
-    ),
+    *ch10_losses.EXERCISES,
+    *ch10_own.EXERCISES,
 )
