@@ -1,75 +1,79 @@
-"""Chapter 09, optimizers: averages, conventions, three rules from scratch, and one of your own.
-
-What the learner reads stands here; how the answers are judged, in ``judges09.py``.
-"""
+"""Chapter 09, optimizers: averages, conventions, three rules from scratch, and one of your own."""
 
 from __future__ import annotations
 
-from course_utils.exercises.legacy import Exercise, variant
-from course_utils.exercises import judges09 as judges
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-SETUP = "import numpy as np"
+import numpy as np
 
-_EMA = """
-def my_ema(values, beta):
-    average, averages = 0.0, []
-    for t, value in enumerate(values, start=1):
-        average = beta * average + (1 - beta) * value
-        averages.append(average / (1 - beta**t))
-    return averages
-""".strip()
+from course_utils.exercises.ch09_ravine import OWN_RULE
+from course_utils.exercises.ch09_rules import ADAM, RMSPROP
+from course_utils.exercises.exercise import Case, Exercise, case, mistakes
+from course_utils.exercises.probes import next_argument
+from course_utils.exercises.values import canonical
 
-_PYTORCH_LR = """
-def my_pytorch_lr(lr_ema, momentum):
-    return lr_ema * (1 - momentum)
-""".strip()
 
-_RMSPROP = """
-class MyRMSProp:
-    def __init__(self, lr=0.01, alpha=0.9, eps=1e-8):
-        self.lr, self.alpha, self.eps = lr, alpha, eps
-        self.s = 0.0
+def _ema_cases(r: np.random.Generator) -> Iterator[Case]:
+    yield case([4.0, -1.0, 2.0, 2.0, 7.0], 0.9)
+    yield case(np.array([3.0, 1.0]), 0.0)
+    yield case([-2.5], 0.7)
+    for steps, beta in ((4, 0.6), (12, 0.8), (30, 0.97)):
+        yield case(r.normal(size=steps) * 3, beta)
 
-    def update(self, w, grad):
-        self.s = self.alpha * self.s + (1 - self.alpha) * grad**2
-        return w - self.lr * grad / (self.s**0.5 + self.eps)
-""".strip()
 
-_ADAM = """
-class MyAdam:
-    def __init__(self, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
-        self.lr, self.betas, self.eps = lr, betas, eps
-        self.t = 0
-        self.m, self.s = {}, {}
+def _lr_cases(r: np.random.Generator) -> Iterator[tuple]:
+    yield from ((0.1, 0.9), (0.02, 0.99), (1.0, 0.6), (0.3, 0.0), (2.5, 0.2))
+    for _ in range(3):
+        yield float(r.uniform(0.01, 3)), float(r.uniform(0, 1))
 
-    def step(self, params, grads):
-        beta1, beta2 = self.betas
-        self.t += 1
-        new_params = []
-        for i, (w, g) in enumerate(zip(params, grads)):
-            self.m[i] = beta1 * self.m.get(i, 0.0) + (1 - beta1) * g
-            self.s[i] = beta2 * self.s.get(i, 0.0) + (1 - beta2) * g**2
-            m_hat = self.m[i] / (1 - beta1**self.t)
-            s_hat = self.s[i] / (1 - beta2**self.t)
-            new_params.append(w - self.lr * m_hat / (s_hat**0.5 + self.eps))
-        return new_params
-""".strip()
 
-_ADAMW = """
-def my_adamw_update(w, grad, adam, lr, weight_decay):
-    return adam.update(w * (1 - lr * weight_decay), grad)
-""".strip()
+def _adamw_cases(r: np.random.Generator) -> Iterator[Case]:
+    for lr, decay, shape in (
+        (0.1, 0.5, (2,)),
+        (0.3, 0.9, (3, 2)),
+        (0.02, 4.0, (1,)),
+        (0.1, 0, (3,)),
+    ):
+        grads = [r.normal(size=shape) for _ in range(4)]
+        yield case(
+            r.normal(size=shape) * 3,
+            grads,
+            lr,
+            decay,
+            label=f"with lr={lr}, weight_decay={decay} and the shape {shape}",
+        )
 
-_MY_RULE = """
-class MyRule:
-    def __init__(self, lr=0.4, momentum=0.6):
-        self.lr, self.momentum = lr, momentum
-        self.v = 0.0
 
-    def update(self, w, grad):
-        self.v = self.momentum * self.v + grad
-        return w - self.lr * self.v
-""".strip()
+class _Adam:
+    """The ``adam`` of 09.adamw, for arrays and tensors alike.
+
+    Its eps is large: with a small one Adam's step would be the same for twice the gradient.
+    """
+
+    def __init__(self, lr: float) -> None:
+        self._lr, self._t, self._m, self._s = lr, 0, 0.0, 0.0
+
+    def update(self, w: Any, grad: Any) -> Any:
+        self._t += 1
+        self._m = 0.9 * self._m + 0.1 * grad
+        self._s = 0.999 * self._s + 0.001 * grad**2
+        root = (self._s / (1 - 0.999**self._t)) ** 0.5
+        return w - self._lr * self._m / (1 - 0.9**self._t) / (root + 0.3)
+
+
+def _adamw_walk(
+    answer: Any, w: Any, grads: Sequence[Any], lr: float, decay: float
+) -> dict[str, Any]:
+    """The points of some updates with one Adam."""
+    adam, points, at = _Adam(lr), {}, w
+    for step, grad in enumerate(grads, start=1):
+        new = answer(at, grad, adam, lr, decay)
+        points[f"step {step}"] = canonical(new)
+        if (at := next_argument(new, w)) is None:
+            break
+    return points
+
 
 EXERCISES = (
     Exercise(
@@ -78,9 +82,8 @@ EXERCISES = (
         prompt=r"""
 Write the exponentially weighted average $S_t = \beta S_{t-1} + (1-\beta)\,Y_t$ with $S_0 = 0$, and
 return the *corrected* averages $S_t / (1-\beta^t)$ for $t = 1 \dots T$. `values` holds
-$Y_1 \dots Y_T$.
+$Y_1 \dots Y_T$ in a list or an array, and `beta` is at least 0 and below 1.
 """,
-        answer="my_ema",
         stub='''
 def my_ema(values, beta):
     """Bias-corrected averages, one for each value."""
@@ -90,20 +93,60 @@ def my_ema(values, beta):
             "Keep one number S through a loop over the values; append S / (1 − beta**t) each time.",
             "t counts from 1: `for t, value in enumerate(values, start=1)`.",
         ),
-        solution=_EMA,
-        wrong=(
-            (variant(_EMA, (" / (1 - beta**t)", "")), "correction is missing"),
-            (
-                variant(
-                    _EMA,
-                    ("beta * average + (1 - beta) * value", "(1 - beta) * average + beta * value"),
-                ),
-                "weights are swapped",
-            ),
-            (variant(_EMA, ("start=1", "start=0")), "divided by 0"),
-            (variant(_EMA, ("(1 - beta) * value", "value")), "weight of the new value"),
-        ),
-        checker=judges.check_ema,
+        solution="""
+def my_ema(values, beta):
+    average, averages = 0.0, []
+    for t, value in enumerate(values, start=1):
+        average = beta * average + (1 - beta) * value
+        averages.append(average / (1 - beta**t))
+    return averages
+""",
+        wrong=mistakes(r"""
+? The bias correction is missing: divide S by 1 − beta**t.
+-  / (1 - beta**t) >>> 
+? The two weights are swapped: beta belongs to the old average.
+- beta * average + (1 - beta) * value >>> (1 - beta) * average + beta * value
+- beta * average + (1 - beta) * value >>> (1 - beta) * average + beta * value
+&  / (1 - beta**t) >>> 
+- beta * average + (1 - beta) * value >>> (1 - beta) * average + beta * value
+& beta**t >>> (1 - beta)**t
+? The weight of the new value is missing: it counts 1 − beta.
+- (1 - beta) * value >>> value
+- (1 - beta) * value >>> value
+&  / (1 - beta**t) >>> 
+? S must start at 0, not at the first value; the correction does the rest.
+- average, averages = 0.0, [] >>> average, averages = values[0], []
+- average, averages = 0.0, [] >>> average, averages = values[0], []
+&  / (1 - beta**t) >>> 
+? The corrected average was fed back: correct only what you return.
+- averages.append(average / (1 - beta**t)) >>> average /= 1 - beta**t; averages.append(average)
+? Return all the averages, not only the last one.
+- return averages >>> return averages[-1]
+? Only the first average comes back. Is the `return` inside the loop?
+-     return averages >>>         return averages
+- averages.append(average / (1 - beta**t)) >>> return average / (1 - beta**t)
+? t starts at 0 here, where 1 − beta**t is 0: count from 1.
+- start=1 >>> start=0
+? The correction is one step ahead: the first value belongs to t = 1.
+- start=1 >>> start=2
+? The correction is a power of beta, 1 − beta**t, not 1 − beta·t.
+- beta**t >>> beta * t
+? Only beta is raised to the power t: 1 − beta**t, not (1 − beta)**t.
+- (1 - beta**t) >>> (1 - beta) ** t
+? Each average has a correction of its own: t is its place, not the number of values.
+- beta**t >>> beta ** len(values)
+? Divide by the correction; you multiply with it.
+-  / (1 - beta**t) >>>  * (1 - beta**t)
+? That is the plain mean of the values so far: recent ones must count more.
+def my_ema(values, beta):
+    return [sum(values[:t]) / t for t in range(1, len(values) + 1)]
+? The old average is forgotten at each step: keep S through the loop.
+- average = beta * average + >>> average =
+? `beta` is not used: these are the averages for beta = 0.9.
+-     average, averages >>>     beta = 0.9\n    average, averages
+"""),
+        cases=_ema_cases,
+        closing="Thanks to the correction the first average is the first value, whatever beta is.",
         examples=(("my_ema([1.0, 2.0, 3.0], 0.5)", "[1.0, 1.6667, 2.4286]"),),
     ),
     Exercise(
@@ -114,7 +157,6 @@ A book writes momentum as an average, $S \leftarrow \mu S + (1-\mu)\,g$ and
 $w \leftarrow w - \eta_\text{EMA}\,S$. PyTorch adds the full gradient, $v \leftarrow \mu v + g$ and
 $w \leftarrow w - \eta\,v$. Which learning rate must PyTorch get to walk the book's path?
 """,
-        answer="my_pytorch_lr",
         stub='''
 def my_pytorch_lr(lr_ema, momentum):
     """The learning rate for torch.optim.SGD(momentum=momentum) that gives the same path."""
@@ -124,109 +166,34 @@ def my_pytorch_lr(lr_ema, momentum):
             "Feed both rules the constant gradient 1. Where do S and v settle?",
             "v = S / (1 − momentum) at all times, and lr · v must equal lr_ema · S.",
         ),
-        solution=_PYTORCH_LR,
-        wrong=(
-            (variant(_PYTORCH_LR, ("*", "/")), "other way round"),
-            (variant(_PYTORCH_LR, (" * (1 - momentum)", "")), "differ by a factor"),
-            (variant(_PYTORCH_LR, ("(1 - momentum)", "momentum")), "1 − momentum"),
-        ),
-        checker=judges.check_pytorch_lr,
+        solution="""
+def my_pytorch_lr(lr_ema, momentum):
+    return lr_ema * (1 - momentum)
+""",
+        wrong=mistakes(r"""
+? The other way round: PyTorch's v is the larger one, so its rate is the smaller.
+- * >>> /
+? The two rates differ, because v and S differ by a factor.
+-  * (1 - momentum) >>> 
+? The factor is 1 − momentum, not momentum.
+- (1 - momentum) >>> momentum
+? The factor is 1 − momentum, below 1; 1 + momentum is above 1.
+- 1 - momentum >>> 1 + momentum
+? The two rates differ by a factor; nothing is subtracted from `lr_ema`.
+- * (1 - momentum) >>> - momentum
+? `lr_ema` is not used: twice the book's rate must give twice the result.
+- lr_ema * (1 - momentum) >>> 1 - momentum
+? A learning rate is positive: turn the difference around.
+- 1 - momentum >>> momentum - 1
+? One factor is enough: v and S differ by 1 − momentum, not by its square.
+- (1 - momentum) >>> (1 - momentum) ** 2
+"""),
+        cases=_lr_cases,
+        closing="v is S / (1 − momentum), so the learning rate shrinks by the same factor.",
         examples=(("my_pytorch_lr(0.5, 0.9)", "0.05"),),
     ),
-    Exercise(
-        name="09.rmsprop",
-        title="RMSProp",
-        prompt=r"""
-Write RMSProp: $s \leftarrow \alpha s + (1-\alpha)\,g^2$, then
-$w \leftarrow w - \eta\,g / (\sqrt{s} + \varepsilon)$. `w` and `grad` are arrays of one shape, $s$
-starts at 0, and `update` returns the new `w` without changing its arguments.
-""",
-        answer="MyRMSProp",
-        stub='''
-class MyRMSProp:
-    def __init__(self, lr=0.01, alpha=0.9, eps=1e-8):
-        self.lr, self.alpha, self.eps = lr, alpha, eps
-        self.s = 0.0
-
-    def update(self, w, grad):
-        """Remember grad**2 in self.s and return the new w."""
-        raise NotImplementedError
-''',
-        hints=(
-            "Two lines: first the average of the squared gradient, then the step with it.",
-            "`self.s**0.5 + self.eps` is the divisor: epsilon is added after the root.",
-        ),
-        solution=_RMSPROP,
-        wrong=(
-            (variant(_RMSPROP, ("grad**2", "grad")), "averages the squared gradient"),
-            (
-                variant(_RMSPROP, ("(self.s**0.5 + self.eps)", "((self.s + self.eps) ** 0.5)")),
-                "epsilon is inside the root",
-            ),
-            (
-                variant(
-                    _RMSPROP,
-                    ("        self.s = 0.0\n", ""),
-                    ("    def __init__", "    s = 0.0\n\n    def __init__"),
-                ).replace("self.s", "MyRMSProp.s"),
-                "shared between two MyRMSProp objects",
-            ),
-            (variant(_RMSPROP, ("self.s**0.5", "self.s")), "root is missing"),
-        ),
-        checker=judges.check_rmsprop,
-    ),
-    Exercise(
-        name="09.adam",
-        title="Adam for a whole network",
-        prompt=r"""
-A network has many parameters of different shapes. Write Adam for a *list* of them:
-`step(params, grads)` takes two lists of arrays and returns the list of new arrays. Each parameter
-needs its own averages $m$ and $s$; one step count $t$, starting at 1, serves all:
-$w \leftarrow w - \eta\,\hat m / (\sqrt{\hat s} + \varepsilon)$ with $\hat m = m/(1-\beta_1^t)$ and
-$\hat s = s/(1-\beta_2^t)$.
-""",
-        answer="MyAdam",
-        stub='''
-class MyAdam:
-    def __init__(self, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
-        self.lr, self.betas, self.eps = lr, betas, eps
-        self.t = 0
-
-    def step(self, params, grads):
-        """One step for all parameters; returns a list of new arrays."""
-        raise NotImplementedError
-''',
-        hints=(
-            "Count t once per step, then loop over the pairs (w, g). Where are their m and s kept?",
-            "A dictionary per average, with the parameter's position as its key, does it: "
-            "`self.m.get(i, 0.0)` is 0 at first.",
-        ),
-        solution=_ADAM,
-        wrong=(
-            (
-                variant(
-                    _ADAM,
-                    ("self.m[i] / (1 - beta1**self.t)", "self.m[i]"),
-                    ("self.s[i] / (1 - beta2**self.t)", "self.s[i]"),
-                ),
-                "bias correction is missing",
-            ),
-            (
-                variant(_ADAM, ("(s_hat**0.5 + self.eps)", "(s_hat + self.eps) ** 0.5")),
-                "epsilon is inside the root",
-            ),
-            (_ADAM.replace("[i]", "[0]").replace("get(i", "get(0"), "shared between parameters"),
-            (
-                variant(
-                    _ADAM,
-                    ("        self.t += 1\n", ""),
-                    ("            self.m[i] =", "            self.t += 1\n            self.m[i] ="),
-                ),
-                "once per step, not once per parameter",
-            ),
-        ),
-        checker=judges.check_adam,
-    ),
+    RMSPROP,
+    ADAM,
     Exercise(
         name="09.adamw",
         title="weight decay that bypasses Adam",
@@ -234,9 +201,8 @@ class MyAdam:
 L2 regularisation adds $\lambda w$ to the gradient, and Adam's root then rescales it. AdamW shrinks
 the weights directly, $w \leftarrow (1 - \eta\lambda)\,w$, and then takes Adam's step with the plain
 gradient. Write one such update; `adam` is an object whose `adam.update(w, grad)` returns Adam's
-next `w`.
+next `w`. The arrays `w` and `grad` stay as they are.
 """,
-        answer="my_adamw_update",
         stub='''
 def my_adamw_update(w, grad, adam, lr, weight_decay):
     """Decay w, then take Adam's step; returns the new w."""
@@ -246,63 +212,49 @@ def my_adamw_update(w, grad, adam, lr, weight_decay):
             "`grad` goes into Adam unchanged. Only `w` is decayed.",
             "The factor is `1 - lr * weight_decay`, and it comes before Adam's step.",
         ),
-        solution=_ADAMW,
-        wrong=(
-            (
-                variant(
-                    _ADAMW, ("w * (1 - lr * weight_decay), grad", "w, grad + weight_decay * w")
-                ),
-                "That is L2",
-            ),
-            (variant(_ADAMW, ("lr * weight_decay", "weight_decay")), "learning rate is missing"),
-            (
-                variant(
-                    _ADAMW,
-                    (
-                        "adam.update(w * (1 - lr * weight_decay), grad)",
-                        "adam.update(w, grad) * (1 - lr * weight_decay)",
-                    ),
-                ),
-                "after Adam's step",
-            ),
-        ),
-        checker=judges.check_adamw,
-    ),
-    Exercise(
-        name="09.own_rule",
-        title="your own rule for the race",
-        prompt="""
-The ravine is 40 times steeper across than along. With plain gradient descent the loss is still
-above 0.009 after 60 steps, whatever the learning rate. Write a rule that brings it below 0.001 in
-60 steps, from the start point of the race. It may use `w`, `grad` and what it remembers, but must
-not know where the minimum is. The check uses your own default settings. Then let it join the race:
-`race(own={"mine": MyRule})`.
+        solution="""
+def my_adamw_update(w, grad, adam, lr, weight_decay):
+    return adam.update(w * (1 - lr * weight_decay), grad)
 """,
-        answer="MyRule",
-        stub='''
-class MyRule:
-    def __init__(self, lr=0.1):
-        self.lr = lr
-
-    def update(self, w, grad):
-        """w and grad are arrays of shape (2,); returns the new w."""
-        raise NotImplementedError
-''',
-        hints=(
-            "The short steps that y needs must add up along x: remember earlier gradients.",
-            "Momentum can do it. Try a learning rate just below the limit of plain descent, 0.5, "
-            "and a momentum between 0.5 and 0.8.",
-        ),
-        solution=_MY_RULE,
-        wrong=(
-            (variant(_MY_RULE, ("momentum=0.6", "momentum=0.0")), "Along the valley"),
-            (variant(_MY_RULE, ("momentum=0.6", "momentum=0.97")), "shot past the minimum"),
-            (
-                variant(_MY_RULE, ("lr=0.4, momentum=0.6", "lr=0.7, momentum=0.0")),
-                "diverges in step",
-            ),
-            (variant(_MY_RULE, ("w - self.lr * self.v", "0.0 * w")), "know where the minimum is"),
-        ),
-        checker=judges.check_own_rule,
+        wrong=mistakes(r"""
+? That is L2: the decay went into the gradient, where Adam's root rescales it.
+- w * (1 - lr * weight_decay), grad >>> w, grad + weight_decay * w
+? The decay is there twice: once in the gradient, once in w.
+- grad) >>> grad + weight_decay * w)
+? The learning rate is missing from the decay: the factor is 1 − lr·weight_decay.
+- lr * weight_decay >>> weight_decay
+? The weight decay is missing from the factor 1 − lr·weight_decay.
+- lr * weight_decay >>> lr
+? The decay comes after Adam's step; PyTorch shrinks w before it.
+- w * (1 - lr * weight_decay), grad) >>> w, grad) * (1 - lr * weight_decay)
+? Nothing decays: w must shrink by the factor 1 − lr·weight_decay.
+-  * (1 - lr * weight_decay) >>> 
+? The weights grow: the factor is 1 − lr·weight_decay, not 1 + ….
+- 1 - lr >>> 1 + lr
+? Adam has no part in it: after the decay comes `adam.update`, with the plain gradient.
+- adam.update(w * (1 - lr * weight_decay), grad) >>> w * (1 - lr * weight_decay)
+- adam.update(w * (1 - lr * weight_decay), grad) >>> w * (1 - lr * weight_decay) - lr * grad
+? The gradient shrinks as well; only w decays.
+- , grad) >>> , grad * (1 - lr * weight_decay))
+? The gradient shrinks in place of w; only w decays.
+- w * (1 - lr * weight_decay), grad >>> w, grad * (1 - lr * weight_decay)
+? The decay is a factor for w, no fixed amount.
+- w * (1 - lr * weight_decay) >>> w - lr * weight_decay
+? `adam.update` runs twice: every call is a step of its own for Adam's averages.
+-     return adam >>>     adam.update(w * (1 - lr * weight_decay), grad)\n    return adam
+-     return adam >>>     adam.update(w, grad)\n    return adam
+? w and the gradient are exchanged in `adam.update(w, grad)`.
+- w * (1 - lr * weight_decay), grad >>> grad, w * (1 - lr * weight_decay)
+? `my_adamw_update` changes w in place: compute with a new array.
+-     return adam >>>     w *= 1 - lr * weight_decay\n    return adam
+& w * (1 - lr * weight_decay) >>> w
+? Nothing comes back: return what `adam.update` gives.
+- return adam >>> adam
+"""),
+        cases=_adamw_cases,
+        probe=_adamw_walk,
+        pure=True,
+        closing="It takes the same steps as `torch.optim.AdamW`: the root never sees the decay.",
     ),
+    OWN_RULE,
 )

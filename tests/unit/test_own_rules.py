@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.optimizers import OPTIMIZERS, SGD, Momentum, make_optimizer
+from course_utils.checks import check
+from course_utils.exercises import get_exercise
+from course_utils.exercises.exercise import load
+from course_utils.optimizers import OPTIMIZERS, SGD, Adam, Momentum, make_optimizer
 from course_utils.paths import OwnRuleError, descend, descend_own
 from course_utils.surfaces import get_surface
 
@@ -181,3 +184,34 @@ def test_own_rules_walk_the_same_path(name, noise):
     own = descend_own(surface, optimizer, surface.start, 50, noise=noise, seed=3)
     np.testing.assert_allclose(own.points, built_in.points, rtol=0, atol=1e-12)
     np.testing.assert_allclose(own.losses, built_in.losses, rtol=1e-10)
+
+
+# ------------------------------------------------------------------ the exercises of chapter 09
+
+
+def test_plain_descent_misses_the_goal_of_the_exercise_at_every_rate():
+    ravine = get_surface("ravine")
+    rates = np.append(np.geomspace(1e-3, 1.0, 500), np.linspace(0.4, 0.5, 2001))
+    losses = [descend(ravine, SGD(lr), ravine.start, 60).losses[-1] for lr in rates]
+    assert 0.009 < np.nanmin(losses) < 0.0095
+
+
+def test_an_own_rule_object_keeps_its_state():
+    rule = Momentum(lr=0.4, momentum=0.6)
+    rule.update(np.ones(2), np.ones(2))
+    before = str(vars(rule))
+    assert check("09.own_rule", rule).correct
+    assert str(vars(rule)) == before
+
+
+def test_the_decay_of_the_exercise_is_that_of_torch():
+    exercise, rng = get_exercise("09.adamw"), np.random.default_rng(9)
+    update, adam = load(exercise.solution, exercise), Adam(lr=0.1)
+    w = rng.normal(size=3)
+    theirs = torch.tensor(w, requires_grad=True)
+    optimizer = torch.optim.AdamW([theirs], lr=0.1, weight_decay=0.5)
+    for grad in rng.normal(size=(5, 3)):
+        w = update(w, grad, adam, 0.1, 0.5)
+        theirs.grad = torch.tensor(grad)
+        optimizer.step()
+        np.testing.assert_allclose(w, theirs.detach().numpy(), rtol=1e-9)
