@@ -141,10 +141,11 @@ class Prediction:
             return note_html(
                 _EDGES[self.state], self._verdict(), inline_html(self.message), role="status"
             )
-        items = "".join(f"<li>{inline_html(choice.text)}</li>" for choice in self.question.choices)
+        # Letters as text: themes number an HTML list as they like.
+        choices = [inline_html(self._words(i)) for i in range(len(self.question.choices))]
         body = (
-            f'{inline_html(self.question.text)}<ol type="a" style="margin:0.3em 0">{items}</ol>'
-            "Decide, then unfold. (Run this cell, and you can choose.)"
+            f"{inline_html(self.question.text)}<p>{'<br>'.join(choices)}</p>"
+            "Decide, then unfold the answer; or run this cell and choose."
             f"<details><summary>The answer</summary>{inline_html(self._solution())}</details>"
         )
         return note_html(NEUTRAL, self._heading(), body, role="note")

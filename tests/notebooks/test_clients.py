@@ -105,7 +105,7 @@ def test_a_question_that_was_just_run_is_a_page_with_its_answer_folded(tmp_path)
     text = (tmp_path / "asked.html").read_text(encoding="utf-8")
     question = get_question("09.saddle")
     assert text.count("<details>") == 1 and solve(question).explanation in text
-    assert f"<li>{question.choices[0].text}</li>" in text
+    assert f"a) {question.choices[0].text}." in text
     assert not re.search(r"<script[^>]*widget-view", text)
 
 
