@@ -54,7 +54,7 @@ import matplotlib.pyplot as plt
 from ipywidgets import interact
 from course_utils.live.training import TrainingPlayground
 twin = {name}()
-(control,) = [control for control in twin.controls() if control.name == knob]
+(control,) = [control for control in twin.controls if control.name == knob]
 def result(values):
     if isinstance(twin, TrainingPlayground):
         return next(iter(twin.steps(dtype="float32", **values)))

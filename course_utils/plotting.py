@@ -29,6 +29,8 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = OKABE_ITO = (
     "#CC79A7",
 )
 GREY = "#6b6b6b"
+# Darker, so that words in them can be read on white.
+RED_INK, ORANGE_INK, GREEN_INK, BLUE_INK = "#a84900", "#8a5f00", "#00694d", "#005a8e"
 
 DPI = 100
 

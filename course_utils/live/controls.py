@@ -6,7 +6,7 @@ widget. Every control has a keyboard and a pointer, because ipywidgets' sliders 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,8 @@ class Control:
         default: value at the start and after Reset.
         label: words beside the control; the name itself if left out.
         tip: one sentence shown while the pointer rests on the control.
+        only: another control and those of its values for which this one counts; for the others
+            it is greyed out.
     """
 
     name: str
@@ -40,10 +42,16 @@ class Control:
     label: str = ""
     tip: str = ""
     width: str = "292px"
+    only: tuple[str, Container] | None = None
 
     @property
     def caption(self) -> str:
         return self.label or self.name
+
+    @property
+    def allowed(self) -> str:
+        """What it can be set to, in words."""
+        raise NotImplementedError
 
     def ends(self) -> list:
         """The extreme values, for tests: lowest and highest, or every choice."""
@@ -111,6 +119,10 @@ class Slider(Control):
     def is_int(self) -> bool:
         return all(isinstance(v, int) for v in (self.low, self.high, self.default))
 
+    @property
+    def allowed(self) -> str:
+        return f"{self.low:g} … {self.high:g}"
+
     def ends(self) -> list:
         return [self.low, self.high]
 
@@ -167,6 +179,10 @@ class Choice(Control):
 
     options: Sequence = ()
 
+    @property
+    def allowed(self) -> str:
+        return ", ".join(map(repr, self.options))
+
     def ends(self) -> list:
         return list(self.options)
 
@@ -185,6 +201,13 @@ class Choice(Control):
 class Notches(Choice):
     """One of several `options` in their order, from a slider that clicks into each."""
 
+    @property
+    def allowed(self) -> str:
+        if len(self.options) < 6:
+            return super().allowed
+        first, second, *_, last = map(repr, self.options)
+        return f"{first}, {second} … {last}"
+
     def _widget(self) -> Any:
         import ipywidgets as widgets
 
@@ -201,6 +224,8 @@ class Notches(Choice):
 @dataclass(frozen=True)
 class Toggle(Control):
     """On or off, as a check box."""
+
+    allowed = "True or False"
 
     def ends(self) -> list:
         return [False, True]
@@ -221,6 +246,10 @@ class Checks(Control):
     """Any number of `options`, one check box each; the value is a tuple in their order."""
 
     options: Sequence[str] = ()
+
+    @property
+    def allowed(self) -> str:
+        return f"any of {', '.join(map(repr, self.options))}"
 
     def ends(self) -> list:
         return [(), tuple(self.options)]
@@ -259,6 +288,42 @@ class Checks(Control):
             layout=widgets.Layout(width="auto", flex_flow="row wrap", align_items="center"),
         )
         return Bound(row, get, put)
+
+
+def rate_slider(default: float, low: float, high: float, **more: Any) -> Slider:
+    """The slider of a learning rate, "lr"."""
+    tip = "size of the steps; the slider moves in equal ratios"
+    return Slider(
+        "lr", default, low=low, high=high, log=True, **{"label": "learning rate", "tip": tip} | more
+    )
+
+
+def share_slider(name: str, default: float, **more: Any) -> Slider:
+    """The slider of what is kept of the step before: momentum, β; from 0 to 0.99."""
+    return Slider(name, default, low=0.0, high=0.99, step=0.01, **more)
+
+
+def grey_out(specs: Mapping[str, Control], bound: Mapping[str, Bound]) -> None:
+    """Disable the controls that do not count for what others say, now and whenever they move."""
+    for name, spec in specs.items():
+        if spec.only is not None:
+            other, values = spec.only
+
+            def follow(_: Any = None, name: str = name, other: str = other, values: Any = values):
+                bound[name].widget.disabled = bound[other].get() not in values
+
+            bound[other].widget.observe(follow, names="value")
+            follow()
+
+
+def starts(controls: Iterable[Control]) -> str:
+    """For the docstring of a playground: which controls there are, and what each can be."""
+    lines = ["Where controls start, by name:"]
+    for control in controls:
+        what = control.tip or ("" if control.label in ("", control.name) else control.label)
+        lines.append(f"    {control.name}: {control.allowed}" + (f" ({what})" if what else ""))
+    lines += ["", "ValueError for an unknown control or a value outside its range."]
+    return "\n".join(lines)
 
 
 def button(text: str, action: Any, *, tip: str = "", width: str = "auto") -> Any:

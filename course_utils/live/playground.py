@@ -20,11 +20,12 @@ import threading
 import time
 import traceback
 from collections.abc import Hashable, Iterable
+from textwrap import indent
 from typing import Any
 
 from course_utils.live import rerun
 from course_utils.live.canvas import LiveCanvas
-from course_utils.live.controls import Bound, Control, button, close_widgets, row
+from course_utils.live.controls import Bound, Control, button, close_widgets, grey_out, row, starts
 from course_utils.live.picture import Picture
 from course_utils.live.renderer import LOST_AFTER, MAX_IN_FLIGHT, RENDERER, REST_AFTER
 from course_utils.names import unknown_name
@@ -61,9 +62,7 @@ class Playground:
 
     # -- what a subclass describes ---------------------------------------------------------------
 
-    def controls(self) -> Iterable[Control]:
-        """The controls, in the order in which one thinks of them."""
-        raise NotImplementedError
+    controls: Iterable[Control] = ()  # in the order in which one thinks of them
 
     def compute(self, **values: Any) -> Any:
         """The result for these values: pure, no widgets, no figure."""
@@ -93,8 +92,14 @@ class Playground:
 
     # -- what it then can do ---------------------------------------------------------------------
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Say in the docstring which controls there are."""
+        super().__init_subclass__(**options)
+        if cls.__doc__ and isinstance(cls.__dict__.get("controls"), tuple):
+            cls.__doc__ = f"{cls.__doc__.rstrip()}\n\n{indent(starts(cls.controls), '    ')}"
+
     def __init__(self, **values: Any) -> None:
-        self._specs = {control.name: control for control in self.controls()}
+        self._specs = {control.name: control for control in self.controls}
         for name in values:
             if name not in self._specs:
                 raise unknown_name("control", name, list(self._specs))
@@ -231,6 +236,7 @@ class Playground:
                 bound = self._bound[name] = spec.bind(self._on_control)
                 if bound.get() != self._values[name]:
                     bound.set(self._values[name])
+            grey_out(self._specs, self._bound)
             rows = {name: bound.widget for name, bound in self._bound.items()}
             self._root = widgets.VBox([*self.layout(rows), self._canvas])
             self._root.add_class("course-playground")

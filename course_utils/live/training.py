@@ -182,6 +182,12 @@ class TrainingPlayground(Playground):
             self.reset_button(),
         ]
 
+    def train_box(self) -> Any:
+        """These buttons as one part of a row."""
+        import ipywidgets as widgets
+
+        return widgets.HBox(self.train_buttons(), layout=widgets.Layout(width="292px"))
+
     # -- the task ----------------------------------------------------------------------------------
 
     @property

@@ -12,30 +12,30 @@ from typing import Any
 from course_utils.names import unknown_name
 
 _HOMES = {
-    "batch_explorer": "batches",
-    "slope_explorer": "slopes",
-    "descent_explorer": "descent_1d",
-    "neuron_boundary": "neuron",
-    "activation_explorer": "activations",
-    "xor_training": "xor",
-    "broadcast_explorer": "broadcasting",
-    "graph_explorer": "computational_graph",
-    "race": "optimizer_race",
-    "ema_explorer": "ema",
-    "train_digits": "training",
-    "train_live": "batch_lr",
-    "lr_sweep": "rate_sweep",
-    "digit_pad": "pad",
-    "init_explorer": "initialisation",
-    "fit_curve": "curve_fit",
-    "schedule_designer": "schedule_designer",
-    "loss_explorer": "losses_1d",
-    "line_fit": "line_fit",
-    "speedup_explorer": "speedup",
-    "kernel_editor": "kernel_editor",
-    "shape_calculator": "shape_calculator",
-    "receptive_field": "receptive_field",
-}
+    "batch_explorer": "batches:BatchExplorer",
+    "slope_explorer": "slopes:SlopeExplorer",
+    "descent_explorer": "descent_1d:DescentExplorer",
+    "neuron_boundary": "neuron:NeuronBoundary",
+    "activation_explorer": "activations:ActivationExplorer",
+    "xor_training": "xor:XorTraining",
+    "broadcast_explorer": "broadcasting:BroadcastExplorer",
+    "graph_explorer": "computational_graph:GraphExplorer",
+    "race": "optimizer_race:OptimizerRace",
+    "ema_explorer": "ema:EmaExplorer",
+    "train_digits": "training:DigitTraining",
+    "train_live": "batch_lr:LiveRun",
+    "lr_sweep": "rate_sweep:LrSweep",
+    "digit_pad": "pad:DigitPad",
+    "init_explorer": "initialisation:InitExplorer",
+    "fit_curve": "curve_fit:CurveFit",
+    "schedule_designer": "schedule_designer:ScheduleDesigner",
+    "loss_explorer": "losses_1d:LossExplorer",
+    "line_fit": "line_fit:LineFit",
+    "speedup_explorer": "speedup:SpeedUpExplorer",
+    "kernel_editor": "kernel_editor:KernelEditor",
+    "shape_calculator": "shape_calculator:ShapeCalculator",
+    "receptive_field": "receptive_field:ReceptiveField",
+}  # the name that a notebook calls, its module and its class
 
 __all__ = list(_HOMES)
 
@@ -45,7 +45,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name not in _HOMES:
         raise AttributeError(str(unknown_name("playground", name, _HOMES)))
-    made = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    module, _, playground = _HOMES[name].partition(":")
+    made = getattr(importlib.import_module(f"{__name__}.{module}"), playground)
     globals()[name] = made
     return made
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.patches import Rectangle
 
-from course_utils.live.controls import Choice, Control, Slider, row
+from course_utils.live.controls import Choice, Slider, row
 from course_utils.live.playground import Playground
-from course_utils.live.quick_text import QuickText
 from course_utils.names import look_up
+from course_utils.playgrounds.parts import TITLE, Parts
+from course_utils.playgrounds.words import signed
 from course_utils.plotting import BLUE, GREY, RED
 from course_utils.printing import rounded
 
 END = 6.0  # of the axis of z, on both sides
 GRID = np.linspace(-END, END, 481)
 SATURATED = 0.05  # a slope smaller than this counts as none
-RED_INK = "#a84900"  # darker than the line, to be read as text
 SLOPE_TOPS = (1.25, 2.6, 5.2, 10.5, 12.0)  # upper ends of the slopes' axis
 
 Curve = Callable[..., tuple[np.ndarray, np.ndarray]]
@@ -73,6 +72,7 @@ FUNCTIONS: dict[str, Kind] = {
     "leaky ReLU": Kind(leaky_relu, "all numbers", -3.2, 6.4, smooth=False),
     "GELU": Kind(gelu, "−0.17 and above", -1.6, 6.4),
 }
+SMOOTH = tuple(name for name, kind in FUNCTIONS.items() if kind.smooth)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,21 +103,21 @@ class Activation:
         return float(left), float(right)
 
 
-def activate(name: str, z: float, leak: float = 0.1, sharpness: float = 1.0) -> Activation:
-    """The function ``name`` of `FUNCTIONS` as f(sharpness·z), with its derivative.
+def activate(function: str, z: float, leak: float = 0.1, sharpness: float = 1.0) -> Activation:
+    """The ``function`` of `FUNCTIONS` as f(sharpness·z), with its derivative.
 
     ``leak`` counts for leaky ReLU only, ``sharpness`` for sigmoid, tanh and GELU only.
     """
-    kind = look_up("function", name, FUNCTIONS)
+    kind = look_up("function", function, FUNCTIONS)
     k = sharpness if kind.smooth else 1.0
-    settings = {"leak": leak} if name == "leaky ReLU" else {}
+    settings = {"leak": leak} if function == "leaky ReLU" else {}
     points = np.append(GRID, z)
     values, slopes = kind.curve(k * points, **settings)
-    if name == "GELU":  # so that a sharper GELU is a sharper corner, not a steeper line
+    if function == "GELU":  # so that a sharper GELU is a sharper corner, not a steeper line
         values, slopes = values / k, slopes / k
     slopes = slopes * k
     return Activation(
-        name, z, leak, k, float(values[-1]), float(slopes[-1]), values[:-1], slopes[:-1]
+        function, z, leak, k, float(values[-1]), float(slopes[-1]), values[:-1], slopes[:-1]
     )
 
 
@@ -128,9 +128,9 @@ def saturation_text(result: Activation, how: str = "") -> str:
         return "slope 0 everywhere: nothing to learn from"
     parts = []
     if left > -END:
-        parts.append(f"below {minus(left, 1)}")
+        parts.append(f"below {signed(left, 1)}")
     if right < END:
-        parts.append(f"above {minus(right, 1)}")
+        parts.append(f"above {signed(right, 1)}")
     if not parts:
         return "saturates nowhere"
     return f"saturated ({how}|slope| under {SATURATED:g}) {' and '.join(parts)}"
@@ -139,7 +139,7 @@ def saturation_text(result: Activation, how: str = "") -> str:
 def range_text(result: Activation) -> str:
     """Which values the function takes."""
     if result.name == "GELU":  # its lowest value is −0.17, divided by the sharpness as all are
-        return f"{minus(-0.17 / result.sharpness, 2)} and above"
+        return f"{signed(-0.17 / result.sharpness)} and above"
     return FUNCTIONS[result.name].range
 
 
@@ -152,96 +152,56 @@ def formula_text(result: Activation) -> str:
     return f"f(z) = {result.name}({k}z){divided};  "
 
 
-class ActivationExplorer(Playground):
-    """An activation function and its derivative at one input; see `activation_explorer`."""
+class ActivationExplorer(Parts, Playground):
+    """Look at an activation function, its derivative, its range and where it saturates."""
 
     width, height = 9.0, 3.4
-
-    def controls(self) -> Iterable[Control]:
-        return [
-            Choice("function", "sigmoid", options=tuple(FUNCTIONS), width="190px"),
-            Slider("z", 1.0, "input z", low=-END, high=END, step=0.1, width="330px"),
-            Slider(
-                "sharpness",
-                1.0,
-                low=0.5,
-                high=10.0,
-                step=0.5,
-                width="290px",
-                tip="f(k·z) instead of f(z): for sigmoid, tanh and GELU",
-            ),
-            Slider(
-                "leak",
-                0.1,
-                low=0.0,
-                high=0.5,
-                step=0.01,
-                width="250px",
-                tip="slope of leaky ReLU to the left of 0",
-            ),
-        ]
-
-    def compute(self, *, function: str, z: float, sharpness: float, leak: float) -> Activation:
-        return activate(function, z, leak, sharpness)
+    controls = (
+        Choice("function", "sigmoid", options=tuple(FUNCTIONS), width="190px"),
+        Slider("z", 1.0, "input z", low=-END, high=END, step=0.1, width="330px"),
+        Slider("sharpness", 1.0, low=0.5, high=10.0, step=0.5, width="290px",
+               only=("function", SMOOTH), tip="f(k·z) instead of f(z): for sigmoid, tanh and GELU"),
+        Slider("leak", 0.1, low=0.0, high=0.5, step=0.01, width="250px",
+               only=("function", ("leaky ReLU",)), tip="slope of leaky ReLU to the left of 0"),
+    )  # fmt: skip
+    compute = staticmethod(activate)
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
-        def follow(_: Any = None) -> None:
-            name = rows["function"].value
-            rows["sharpness"].disabled = not FUNCTIONS[name].smooth
-            rows["leak"].disabled = name != "leaky ReLU"
-
-        rows["function"].observe(follow, names="value")
-        follow()
-        return [
-            row(rows["function"], rows["z"]),
-            row(rows["sharpness"], rows["leak"], self.reset_button()),
-        ]
+        function, z, *others = rows.values()
+        return [row(function, z), row(*others, self.reset_button())]
 
     # -- picture -----------------------------------------------------------------------------------
 
-    def draw(self, fig: Any) -> Iterable[Any]:
-        self.left = fig.add_axes((0.078, 0.215, 0.4, 0.675))
-        self.right = fig.add_axes((0.575, 0.215, 0.405, 0.675))
-        moving: list[Any] = []
+    def draw(self, fig: Any) -> list[Any]:
+        self.left = fig.add_axes((0.078, 0.215, 0.4, 0.675), ylabel="f(z)")
+        self.right = fig.add_axes((0.575, 0.215, 0.405, 0.675), ylabel="slope f′(z)")
         self.shades, self.curves, self.points, self.titles = [], [], [], []
-        for ax, what in ((self.left, "f(z)"), (self.right, "slope f′(z)")):
+        for ax in (self.left, self.right):
             ax.set(xlim=(-END, END), xlabel="z")
-            ax.set_ylabel(what)
             ax.yaxis.set_label_coords(-0.135, 0.5)
             ax.locator_params(axis="y", nbins=6)
             ax.xaxis.labelpad = -2
             ax.axhline(0, color=GREY, lw=0.8)
             shade = {"fc": "black", "alpha": 0.1, "ec": "none", "zorder": 0}
-            shades = [Rectangle((0, 0), 0, 1, **shade) for _ in range(2)]
-            for shade in shades:
-                shade.set_transform(ax.get_xaxis_transform())
-                ax.add_patch(shade)
-            guide = ax.plot([], [], ":", color=GREY, lw=1.2)[0]
-            curve = ax.plot([], [], color=BLUE, lw=2.2)[0]
-            point = ax.plot([], [], "o", color=RED, ms=9, mec="white", zorder=5)[0]
-            title = QuickText(ax, fontsize=12, fontweight="bold")
-            title.set_position((0, 1.045))
-            self.shades += [shades]
-            self.curves.append(curve)
+            tall = ax.get_xaxis_transform()
+            self.shades.append([self.patch(ax, transform=tall, **shade) for _ in range(2)])
+            guide = self.line(ax, ":", color=GREY, lw=1.2)
+            self.curves.append(self.line(ax, color=BLUE, lw=2.2))
+            point = self.line(ax, "o", color=RED, ms=9, mec="white", zorder=5)
             self.points.append((point, guide))
-            self.titles.append(title)
-            moving += [*shades, guide, curve, point, title]
-        (self.tangent,) = self.left.plot([], [], "--", color=RED, lw=2)
-        self.jump = self.left.plot([], [], "o", mfc="white", mec=BLUE, ms=6, ls="none")[0]
-        self.words = QuickText(self.left, fig.transFigure, fontsize=10.5)
-        self.words.set_position((0.02, 0.025))
-        self.limits: tuple = ()
-        return [*moving, self.tangent, self.jump, self.words]
+            self.titles.append(self.text(ax, 0, 1.045, **TITLE))
+        self.tangent = self.line(self.left, "--", color=RED, lw=2)
+        self.jump = self.line(self.left, "o", mfc="white", mec=BLUE, ms=6, ls="none")
+        self.words = self.text(self.left, 0.02, 0.025, by="figure", fontsize=10.5)
+        return self.moving
 
     def update(self, result: Activation) -> None:
         kind = FUNCTIONS[result.name]
         top = min((t for t in SLOPE_TOPS if t >= result.slopes.max()), default=SLOPE_TOPS[-1])
         limits = (kind.low, kind.high, top)
-        if limits != self.limits:  # a new axis is a new background
-            self.limits = limits
+        if self.new_ground(limits):
             self.left.set_ylim(kind.low, kind.high)
             self.right.set_ylim(-0.2 * top, 1.1 * top)
-            self.invalidate(limits)
         self.curves[0].set_data(*with_gap(result.name == "step", result.curve))
         self.curves[1].set_data(*with_gap(result.name.endswith(("step", "ReLU")), result.slopes))
         for (point, guide), value in zip(self.points, (result.y, result.slope), strict=True):
@@ -255,8 +215,8 @@ class ActivationExplorer(Playground):
         for low, high in self.shades:
             low.set_bounds(-END, 0, left + END, 1)
             high.set_bounds(right, 0, END - right, 1)
-        self.titles[0].set_text(f"{result.name}: f({minus(result.z, 1)}) = {minus(result.y)}")
-        self.titles[1].set_text(f"its slope there: {minus(result.slope)}")
+        self.titles[0].set_text(f"{result.name}: f({signed(result.z, 1)}) = {signed(result.y, 4)}")
+        self.titles[1].set_text(f"its slope there: {signed(result.slope, 4)}")
         values = f"values: {range_text(result)};  "
         self.words.set_text(formula_text(result) + values + saturation_text(result, "grey, "))
 
@@ -278,21 +238,3 @@ def with_gap(gap: bool, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return GRID, values
     middle = len(GRID) // 2 + 1  # the value at 0 itself belongs to the left
     return np.insert(GRID, middle, 0.0), np.insert(values, middle, np.nan)
-
-
-def minus(value: float, decimals: int = 4) -> str:
-    """The number, rounded, with a typographic minus."""
-    return f"{rounded(value, decimals):g}".replace("-", "−")
-
-
-def activation_explorer(**values: Any) -> ActivationExplorer:
-    """Look at an activation function, its derivative, its range and where it saturates.
-
-    Args:
-        **values: where the controls start: function (a name of `FUNCTIONS`), z (−6 … 6),
-            sharpness (0.5 … 10), leak (0 … 0.5).
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return ActivationExplorer(**values)

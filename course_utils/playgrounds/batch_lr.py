@@ -1,19 +1,18 @@
 """Learning rate, batch size and momentum on a real network, retrained while the learner drags.
 
-`train_live` makes the playground; its training is `course_utils.playgrounds.batch_lr_compute`.
+The training behind it is `course_utils.playgrounds.batch_lr_compute`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.collections import LineCollection
 
-from course_utils.live.controls import Choice, Control, Notches, Slider, row
-from course_utils.live.quick_text import QuickText
+from course_utils.live.controls import Choice, Notches, rate_slider, row, share_slider
 from course_utils.live.training import TrainingPlayground
 from course_utils.playgrounds.batch_lr_compute import (
     BATCH_SIZES,
@@ -26,7 +25,9 @@ from course_utils.playgrounds.batch_lr_compute import (
     verdict,
 )
 from course_utils.playgrounds.before import Before
-from course_utils.playgrounds.seeded import one_thread
+from course_utils.playgrounds.parts import ALARM, TIGHT_HALO, Parts
+from course_utils.playgrounds.seeded import on_one_thread
+from course_utils.playgrounds.words import PRESS_START, capital, standing
 from course_utils.plotting import BLACK, GREY, RED, SPLIT_STYLES
 from course_utils.printing import rounded
 
@@ -36,62 +37,29 @@ LOW, TOP = 0.003, 20.0  # ends of the loss axis
 LABELLED = 4  # changes that are named in the picture
 
 
-class LiveRun(TrainingPlayground):
-    """Learning rate, batch size and momentum, live. Made by `train_live`."""
+class LiveRun(Parts, TrainingPlayground):
+    """A small network on the real digits, retrained as you drag learning rate and batch size.
+
+    restart: a moved knob starts a new run with the same weights and the same order of images. keep
+    going: it takes effect in the running one, and is marked.
+    """
 
     width, height = 9.0, 3.4
     preview = 2 * PIECES  # the whole run: it is short
-
-    def controls(self) -> Iterable[Control]:
-        tip = "restart: every run is new. keep going: the change takes effect in the running one"
-        return (
-            Choice(
-                "mode",
-                "restart",
-                "when a knob moves",
-                options=("restart", KEEP_GOING),
-                tip=tip,
-                width="240px",
-            ),
-            Choice(
-                "budget",
-                "12 epochs",
-                "one run is",
-                options=tuple(BUDGETS),
-                tip="equal epochs or equal updates for every batch size",
-                width="196px",
-            ),
-            Slider(
-                "lr",
-                0.1,
-                "learning rate",
-                low=1e-3,
-                high=10.0,
-                log=True,
-                tip="size of the steps; the slider moves in equal ratios",
-            ),
-            Notches("batch_size", 32, "batch size", options=BATCH_SIZES, tip="images per update"),
-            Slider(
-                "momentum",
-                0.0,
-                low=0.0,
-                high=0.99,
-                step=0.01,
-                width="270px",
-                tip="share of the last step that is added to the next; 0 is plain descent",
-            ),
-        )
+    controls = (
+        Choice("mode", "restart", "when a knob moves", options=("restart", KEEP_GOING),
+               tip="restart: every run is new. keep going: the change takes effect in the running "
+               "one", width="240px"),
+        Choice("budget", "12 epochs", "one run is", options=tuple(BUDGETS), width="196px",
+               tip="equal epochs or equal updates for every batch size"),
+        rate_slider(0.1, 1e-3, 10.0),
+        Notches("batch_size", 32, "batch size", options=BATCH_SIZES, tip="images per update"),
+        share_slider("momentum", 0.0, width="270px",
+                     tip="share of the last step that is added to the next; 0 is plain descent"),
+    )  # fmt: skip
 
     def steps(self, *, dtype: str, mode: str, **values: Any) -> Generator:
-        training = train_run(**values, dtype=getattr(torch, dtype))
-        new = None
-        while True:
-            try:
-                with one_thread():  # not across the yield: then it is the learner's turn
-                    result = training.send(new)
-            except StopIteration:
-                return
-            new = yield result
+        return on_one_thread(train_run(**values, dtype=getattr(torch, dtype)))
 
     def takes_effect_now(self, old: dict[str, Any], new: dict[str, Any]) -> bool:
         if old["budget"] != new["budget"]:
@@ -103,13 +71,8 @@ class LiveRun(TrainingPlayground):
         return SECONDS * result.share if self.values["mode"] == KEEP_GOING else 0.0
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
-        import ipywidgets as widgets
-
-        buttons = widgets.HBox(self.train_buttons(), layout=widgets.Layout(width="292px"))
-        return [
-            row(rows["mode"], rows["budget"], buttons),
-            row(rows["lr"], rows["batch_size"], rows["momentum"]),
-        ]
+        mode, budget, *knobs = rows.values()
+        return [row(mode, budget, self.train_box()), row(*knobs)]
 
     # -- picture -----------------------------------------------------------------------------------
 
@@ -126,46 +89,34 @@ class LiveRun(TrainingPlayground):
         left.set_ylabel("cross-entropy loss", labelpad=2)
         train, val = SPLIT_STYLES["train"], SPLIT_STYLES["validation"]
         before = {"color": GREY, "linewidth": 1.4, "alpha": 0.75, "linestyle": (0, (3, 1.5))}
-        (self._before,) = left.plot([], [], **before)
-        (self._val_before,) = right.plot([], [], **before, label="validation, run before")
-        (self._raw,) = left.plot([], [], color=train["color"], linewidth=0.8, alpha=0.4)
-        (self._smooth,) = left.plot([], [], color=train["color"])
+        self._before = self.line(left, **before)
+        self._val_before = self.line(right, **before, label="validation, run before")
+        self._raw = self.line(left, color=train["color"], linewidth=0.8, alpha=0.4)
+        self._smooth = self.line(left, color=train["color"])
         styles = [{"markersize": 3.5, **style} for style in (train, val)]
-        (self._train_line,) = right.plot([], [], **styles[0], label="training")
-        (self._val,) = right.plot([], [], **styles[1], label="validation")
+        self._train_line = self.line(right, **styles[0], label="training")
+        self._val = self.line(right, **styles[1], label="validation")
         right.legend(loc="lower left", fontsize=9.5, handlelength=2.4, borderaxespad=0.2)
         handles = [self._raw, self._smooth, self._before]
         words = ["each mini-batch", "smoothed", "run before, smoothed"]
         left.legend(handles, words, loc="lower left", fontsize=9.5, borderaxespad=0.2)
-        self._marks = [LineCollection([], colors=BLACK, linewidths=1.1) for _ in range(2)]
-        for ax, marks in zip((left, right), self._marks, strict=True):
-            ax.add_collection(marks, autolim=False)
-        halo = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
-        style = {"rotation": 90, "ha": "right", "va": "top", "fontsize": 9, "bbox": halo}
-        self._names = [QuickText(left, left.transData, (-1, -2), **style) for _ in range(LABELLED)]
-        (self._end,) = left.plot([], [], "X", color=RED, markersize=11)
-        plain = {**halo, "alpha": 1.0}
-        self._percent = QuickText(right, ha="right", fontsize=17, color=val["color"], bbox=plain)
-        self._percent.set_position((0.98, 0.87))
-        whole = fig.transFigure
-        self._source = QuickText(left, whole, family="DejaVu Sans Mono", fontsize=9)
-        self._source.set_position((0.01, 0.935))
-        self._count = QuickText(left, whole, ha="right", fontsize=10, color=BLACK)
-        self._count.set_position((0.985, 0.935))
-        box = {"facecolor": "white", "edgecolor": RED, "linewidth": 1, "pad": 3}
-        self._verdict = QuickText(left, color=RED, fontsize=10, weight="bold", bbox=box, ha="right")
-        self._verdict.set_position((0.985, 0.42))
-        self._shown_budget, self._before_it = "", Before()
-        lines = [
-            self._before,
-            self._val_before,
-            self._raw,
-            self._smooth,
-            self._train_line,
-            self._val,
+        self._marks = [
+            self.add(ax, LineCollection([], colors=BLACK, linewidths=1.1)) for ax in (left, right)
         ]
-        texts = [self._percent, self._source, self._count, self._verdict]
-        return [*lines, *self._marks, *self._names, self._end, *texts]
+        style = {"rotation": 90, "ha": "right", "va": "top", "fontsize": 9, "bbox": TIGHT_HALO}
+        beside = {"by": "data", "offset": (-1, -2)}
+        self._names = [self.text(left, **beside, **style) for _ in range(LABELLED)]
+        self._end = self.line(left, "X", color=RED, markersize=11)
+        large = {"fontsize": 17, "color": val["color"], "bbox": TIGHT_HALO | {"alpha": 1.0}}
+        self._percent = self.text(right, 0.98, 0.87, ha="right", **large)
+        code = {"by": "figure", "family": "DejaVu Sans Mono", "fontsize": 9}
+        self._source = self.text(left, 0.01, 0.935, **code)
+        count = {"by": "figure", "fontsize": 10, "color": BLACK}
+        self._count = self.text(left, 0.985, 0.935, ha="right", **count)
+        alarm = ALARM | {"fontsize": 10}
+        self._verdict = self.text(left, 0.985, 0.42, ha="right", **alarm)
+        self._shown_budget, self._before_it = "", Before()
+        return self.moving
 
     def update(self, result: Run) -> None:
         ghost = self._before_it.note(result, finished=result.progress > 0.5)
@@ -194,13 +145,8 @@ class LiveRun(TrainingPlayground):
         momentum = f", momentum={result.momentum:.2g}" if result.momentum else ""
         source = f"SGD(model.parameters(), lr={result.lr:.3g}{momentum})"
         self._source.set_text(f"{source}   batch_size={result.batch_size}")
-        words = {"ready": ": press Start", "running": ""}.get(
-            self.shown_state, f", {self.shown_state}"
-        )
-        self._count.set_text(f"{self._so_far(result)}{words}")
-        trouble = verdict(result)
-        self._verdict.set_text(trouble)
-        self._verdict.set_visible(bool(trouble))
+        self._count.set_text(self._so_far(result) + standing(self.shown_state, PRESS_START))
+        self._verdict.set_text(verdict(result))
         self._end.set_data(*([result.at[-1:], [TOP / 1.7]] if result.diverged else [[], []]))
 
     def _so_far(self, result: Run) -> str:
@@ -217,18 +163,5 @@ class LiveRun(TrainingPlayground):
                 f"validation {loss[2]}, accuracy {rounded(100 * result.val_accuracy[-1], 1)} %."
             )
         trouble = verdict(result)
-        text = text[0].upper() + text[1:].rstrip()
-        return f"{text} {trouble[0].upper()}{trouble[1:]}." if trouble else text
-
-
-def train_live(**values: Any) -> LiveRun:
-    """A small network on the real digits, retrained as you drag learning rate and batch size.
-
-    values: starting values of the controls ``mode`` ("restart": a moved knob starts a new run with
-    the same weights and the same order of images; "keep going": it takes effect in the running
-    one, and is marked), ``budget`` ("12 epochs", "240 updates"), ``lr`` (0.001 to 10),
-    ``batch_size`` (4, 8, … 1024) and ``momentum`` (0 to 0.99).
-
-    Raises ValueError for an unknown control or a value out of range.
-    """
-    return LiveRun(**values)
+        text = capital(text.rstrip())
+        return f"{text} {capital(trouble)}." if trouble else text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +12,17 @@ from matplotlib.collections import LineCollection
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
 from course_utils.data import digits
-from course_utils.live.controls import Control, Notches, Slider, Toggle
+from course_utils.live.controls import Notches, Slider, Toggle
 from course_utils.live.playground import Playground
-from course_utils.live.quick_text import QuickText
-from course_utils.plotting import BLACK, BLUE, GREY, RED
+from course_utils.playgrounds.parts import HALO, TITLE, Parts
+from course_utils.playgrounds.words import counted
+from course_utils.plotting import BLACK, BLUE, GREY, RED, RED_INK
 from course_utils.printing import rounded
 
 BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
 SEED = 0
 ROWS, COLUMNS = 4, 8  # images shown
 TILE = 30  # pixels: an image of 28 x 28 and a border
-RED_INK = "#a84900"  # darker than the lines, to be read as text
 # Upper ends of the shares' axis in percent, and its largest tick and their distance; above a bar is
 # room for the key.
 TOPS = {26.0: (20, 5), 40.0: (30, 10), 66.0: (50, 10), 133.0: (100, 20)}
@@ -143,131 +142,72 @@ def mosaic(indices: np.ndarray) -> np.ndarray:
     return grid.reshape(ROWS * TILE, COLUMNS * TILE)
 
 
-class BatchExplorer(Playground):
-    """The images of a batch, its classes, and its place in the epoch; see `batch_explorer`."""
+class BatchExplorer(Parts, Playground):
+    """Walk through the batches of an epoch: their images, their classes, their number."""
 
     width, height = 9.0, 3.5
+    controls = (
+        Notches("batch_size", 64, label="batch size", options=BATCH_SIZES, width="255px",
+                tip="images in a batch"),
+        Slider("place", 0, label="place in the epoch (%)", low=0, high=100, width="345px",
+               tip="which batch of the epoch: 0 is the first, 100 the last"),
+        Slider("epoch", 1, low=1, high=5, width="225px",
+               tip="each epoch is a new pass through all images"),
+        Toggle("sorted_data", True, label="data sorted by digit", width="175px"),
+        Toggle("shuffle", False, width="95px", tip="a new random order in every epoch, seed 0"),
+        Toggle("drop_last", False, width="110px", tip="leave out a last short batch"),
+    )  # fmt: skip
+    compute = staticmethod(take_batch)
 
-    def controls(self) -> Iterable[Control]:
-        return [
-            Notches(
-                "batch_size",
-                64,
-                label="batch size",
-                options=BATCH_SIZES,
-                width="255px",
-                tip="images in a batch",
-            ),
-            Slider(
-                "place",
-                0,
-                label="place in the epoch (%)",
-                low=0,
-                high=100,
-                width="345px",
-                tip="which batch of the epoch: 0 is the first, 100 the last",
-            ),
-            Slider(
-                "epoch",
-                1,
-                low=1,
-                high=5,
-                width="225px",
-                tip="each epoch is a new pass through all images",
-            ),
-            Toggle("sorted_data", True, label="data sorted by digit", width="175px"),
-            Toggle("shuffle", False, width="95px", tip="a new random order in every epoch, seed 0"),
-            Toggle("drop_last", False, width="110px", tip="leave out a last short batch"),
-        ]
-
-    def compute(self, **values: Any) -> Batch:
-        return take_batch(**values)
-
-    def draw(self, fig: Any) -> Iterable[Any]:
+    def draw(self, fig: Any) -> list[Any]:
         _, labels, _ = stored()
-        left = self.left = fig.add_axes((0.012, 0.265, 0.5, 0.64))
+        left = fig.add_axes((0.012, 0.265, 0.5, 0.64))
         left.axis("off")
-        self.images = left.imshow(
-            mosaic(np.array([], int)),
-            cmap="gray",
-            vmin=0,
-            vmax=255,
-            aspect="auto",
+        images = left.imshow(
+            mosaic(np.array([], int)), cmap="gray", vmin=0, vmax=255, aspect="auto", zorder=2,
             interpolation="bilinear",  # twice as fast as matplotlib's choice
-            zorder=2,
-        )
-        self.names = []
-        for k in range(ROWS * COLUMNS):
-            name = QuickText(left, left.transData, (1, -1), 4, fontsize=8, color=BLUE, va="top")
-            name.set_position((k % COLUMNS * TILE, k // COLUMNS * TILE))
-            self.names.append(name)
-        self.left_title = QuickText(left, fontsize=12, fontweight="bold")
-        self.left_title.set_position((0, 1.035))
+        )  # fmt: skip
+        self.images = self.moves(images)
+        corner = {"by": "data", "offset": (1, -1), "fontsize": 8, "color": BLUE, "va": "top"}
+        self.names = [
+            self.text(left, k % COLUMNS * TILE, k // COLUMNS * TILE, zorder=4, **corner)
+            for k in range(ROWS * COLUMNS)
+        ]
+        self.left_title = self.text(left, 0, 1.035, **TITLE)
 
-        right = self.right = fig.add_axes((0.59, 0.385, 0.4, 0.52))
-        right.set(xlim=(-0.6, 9.6), xticks=range(10), ylabel="share (%)")
+        right = self.right = fig.add_axes((0.59, 0.385, 0.4, 0.52), ylabel="share (%)")
+        right.set(xlim=(-0.6, 9.6), xticks=range(10))
         right.grid(visible=False, axis="x")
         right.xaxis.set_tick_params(length=0, pad=2)
-        self.bars = LineCollection([], colors=BLUE, lw=17, capstyle="butt", zorder=2)
-        right.add_collection(self.bars, autolim=False)
-        self.whole = LineCollection([], colors=BLACK, lw=2, zorder=3)
-        right.add_collection(self.whole, autolim=False)
-        self.right_title = QuickText(right, fontsize=12, fontweight="bold")
-        self.right_title.set_position((0, 1.045))
-        halo = {"boxstyle": "square,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85}
-        self.key = QuickText(right, zorder=4, fontsize=10.5, ha="right", va="top", bbox=halo)
-        self.key.set_position((0.995, 0.97))
-        self.key.set_text("bar: this batch\nline: all images")
-        self.gap_text = QuickText(right, fontsize=10.5, color=RED_INK, va="top")
-        self.gap_text.set_position((0, -0.155))
-        self.top = 0.0
+        bars = LineCollection([], colors=BLUE, lw=17, capstyle="butt", zorder=2)
+        self.bars = self.add(right, bars)
+        self.whole = self.add(right, LineCollection([], colors=BLACK, lw=2, zorder=3))
+        self.right_title = self.text(right, 0, 1.045, **TITLE)
+        halo = HALO | {"boxstyle": "square,pad=0.2"}
+        key = {"zorder": 4, "fontsize": 10.5, "ha": "right", "va": "top", "bbox": halo}
+        self.text(right, 0.995, 0.97, "bar: this batch\nline: all images", **key)
+        red = {"fontsize": 10.5, "color": RED_INK, "va": "top"}
+        self.gap_text = self.text(right, 0, -0.155, **red)
 
         n = len(labels)
-        strip = self.strip = fig.add_axes((0.012, 0.075, 0.976, 0.085))
-        strip.set(xlim=(0, n), ylim=(0, 1), yticks=[])
-        strip.set_xticks([])
+        strip = fig.add_axes((0.012, 0.075, 0.976, 0.085))
+        strip.set(xlim=(0, n), ylim=(0, 1), xticks=[], yticks=[])
         strip.grid(visible=False)
         strip.spines[["left", "bottom"]].set_visible(False)
-        self.epoch_image = strip.imshow(
-            labels[None],
-            cmap="cividis",
-            vmin=0,
-            vmax=9,
-            aspect="auto",
-            extent=(0, n, 0, 1),
-            interpolation="nearest",
-            zorder=1,
-        )
-        self.edges = LineCollection([], colors="white", lw=0.8, zorder=2)
-        strip.add_collection(self.edges, autolim=False)
-        self.dropped = strip.plot([], [], color="white", lw=22, solid_capstyle="butt", zorder=2.5)
-        self.dropped[0].set_alpha(0.85)
-        self.frame = strip.plot([], [], color=RED, lw=3, zorder=4, clip_on=False)[0]
-        self.strip_title = QuickText(strip, fontsize=10.5)
-        self.strip_title.set_position((0, 1.2))
-        self.strip_note = QuickText(strip, fontsize=10.5, color=GREY, ha="right", va="top")
-        self.strip_note.set_position((1, -0.18))
-        self.strip_note.set_text("colour: the digit, from 0 (dark) to 9 (light)")
-        self.frame_note = QuickText(strip, fontsize=10.5, color=RED_INK, va="top")
-        self.frame_note.set_position((0, -0.18))
-        self.frame_note.set_text("red frame: this batch")
-        return [
-            self.images,
-            *self.names,
-            self.left_title,
-            self.bars,
-            self.whole,
-            self.right_title,
-            self.key,
-            self.gap_text,
-            self.epoch_image,
-            self.edges,
-            *self.dropped,
-            self.frame,
-            self.strip_title,
-            self.strip_note,
-            self.frame_note,
-        ]
+        image = strip.imshow(
+            labels[None], cmap="cividis", vmin=0, vmax=9, aspect="auto", extent=(0, n, 0, 1),
+            interpolation="nearest", zorder=1,
+        )  # fmt: skip
+        self.epoch_image = self.moves(image)
+        self.edges = self.add(strip, LineCollection([], colors="white", lw=0.8, zorder=2))
+        cover = {"lw": 22, "solid_capstyle": "butt", "alpha": 0.85, "zorder": 2.5}
+        self.dropped = self.line(strip, color="white", **cover)
+        self.frame = self.line(strip, color=RED, lw=3, zorder=4, clip_on=False)
+        self.strip_title = self.text(strip, 0, 1.2, fontsize=10.5)
+        grey = {"fontsize": 10.5, "color": GREY, "ha": "right", "va": "top"}
+        self.text(strip, 1, -0.18, "colour: the digit, from 0 (dark) to 9 (light)", **grey)
+        self.text(strip, 0, -0.18, "red frame: this batch", **red)
+        return self.moving
 
     def update(self, result: Batch) -> None:
         _, labels, _ = stored()
@@ -276,7 +216,7 @@ class BatchExplorer(Playground):
             name.set_text(str(labels[result.indices[k]]) if k < len(result.indices) else "")
         size, shown = len(result.indices), ROWS * COLUMNS
         self.left_title.set_text(
-            f"Batch {result.number} of {result.num_batches}: {images(size)}"
+            f"Batch {result.number} of {result.num_batches}: {counted(size, 'image')}"
             + (f", the first {shown}" if size > shown else "")
         )
         self._show_shares(result)
@@ -284,11 +224,9 @@ class BatchExplorer(Playground):
 
     def _show_shares(self, result: Batch) -> None:
         top = min(top for top in TOPS if top >= ROOM * result.shares.max())
-        if top != self.top:  # in a few coarse steps: a new axis is a new background
-            self.top = top
+        if self.new_ground(top):
             last, step = TOPS[top]
             self.right.set(ylim=(0, top), yticks=range(0, last + 1, step))
-            self.invalidate(top)
         self.bars.set_segments([[(k, 0), (k, share)] for k, share in enumerate(result.shares)])
         self.whole.set_segments(
             [[(k - 0.38, s), (k + 0.38, s)] for k, s in enumerate(result.whole)]
@@ -312,8 +250,8 @@ class BatchExplorer(Playground):
         begin = (result.number - 1) * size
         end = begin + len(result.indices)
         self.frame.set_data([begin, end, end, begin, begin], [0, 0, 1, 1, 0])
-        self.dropped[0].set_data([n - result.left_out, n], [0.5, 0.5])
-        self.dropped[0].set_visible(result.left_out > 0)
+        self.dropped.set_data([n - result.left_out, n], [0.5, 0.5])
+        self.dropped.set_visible(result.left_out > 0)
         self.strip_title.set_text(f"Epoch {result.epoch}: {count_text(result)}")
 
     def summary(self, result: Batch) -> str:
@@ -323,39 +261,19 @@ class BatchExplorer(Playground):
         inside = ", ".join(held) if len(held) <= 3 else f"{len(held)} different digits"
         return (
             f"Epoch {result.epoch}, {order}: {count_text(result)}. Batch {result.number} holds "
-            f"{images(len(result.indices))} ({inside}); the share of a digit differs from all "
-            f"images by up to {rounded(result.gap, 1):g} points, in the worst batch of the epoch "
-            f"by {rounded(result.gaps.max(), 1):g}."
+            f"{counted(len(result.indices), 'image')} ({inside}); the share of a digit differs "
+            f"from all images by up to {rounded(result.gap, 1):g} points, in the worst batch of "
+            f"the epoch by {rounded(result.gaps.max(), 1):g}."
         )
 
 
 def count_text(result: Batch) -> str:
     """ "⌈1257 / 64⌉ = 20 iterations, the last with 41 images"; ⌊ ⌋ with drop_last."""
     open_, close = "⌊⌋" if result.drop_last else "⌈⌉"
-    text = (
-        f"{open_}{len(result.order)} / {result.batch_size}{close} = {result.num_batches} iteration"
-    )
-    text += "s" if result.num_batches > 1 else ""
+    iterations = counted(result.num_batches, "iteration")
+    text = f"{open_}{len(result.order)} / {result.batch_size}{close} = {iterations}"
     if result.left_out:
-        return f"{text}, {images(result.left_out)} left out"
+        return f"{text}, {counted(result.left_out, 'image')} left out"
     if result.last_size < result.batch_size:
-        return f"{text}, the last with {images(result.last_size)}"
+        return f"{text}, the last with {counted(result.last_size, 'image')}"
     return text
-
-
-def images(count: int) -> str:
-    """ "1 image", "41 images"."""
-    return f"{count} image" if count == 1 else f"{count} images"
-
-
-def batch_explorer(**values: Any) -> BatchExplorer:
-    """Walk through the batches of an epoch: their images, their classes, their number.
-
-    Args:
-        **values: where the controls start: batch_size (8 … 1024, powers of two), place (0 … 100,
-            percent of the epoch), epoch (1 … 5), sorted_data, shuffle, drop_last (True or False).
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return BatchExplorer(**values)

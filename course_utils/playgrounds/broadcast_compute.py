@@ -10,25 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from course_utils.playgrounds.words import signed
+
 Shape = tuple[int, ...]
 
-SHAPES: dict[str, Shape] = {
-    str(shape): shape
-    for shape in (
-        (),
-        (3,),
-        (4,),
-        (1, 4),
-        (3, 1),
-        (3, 3),
-        (3, 4),
-        (4, 3),
-        (2, 1, 1),
-        (2, 1, 4),
-        (2, 3, 1),
-        (2, 3, 4),
-    )
-}
+_SINGLE = ((), (3,), (4,), (1, 4), (3, 1), (3, 3), (3, 4), (4, 3))
+_SHEETS = ((2, 1, 1), (2, 1, 4), (2, 3, 1), (2, 3, 4))
+SHAPES: dict[str, Shape] = {str(shape): shape for shape in (*_SINGLE, *_SHEETS)}
 # Means of a that b can be: the axis, and whether it is kept.
 MEANS = {
     "a.mean(0)": (0, False),
@@ -62,7 +50,7 @@ class Dim:
     @property
     def words(self) -> str:
         """What happens here, as in "dim −2: b's 1 is stretched to 3"."""
-        head = f"dim {minus(self.position)}: "
+        head = f"dim {signed(self.position)}: "
         if self.size is None:
             return f"{head}{self.a} and {self.b} differ, neither is 1"
         if self.stretched:
@@ -150,15 +138,6 @@ def broadcast(a: str, b: str, operation: str, entry: int) -> Broadcast:
 # ------------------------------------------------------------------------------------------ words
 
 
-def minus(value: int) -> str:
-    return str(value).replace("-", "−")
-
-
-def number(value: float) -> str:
-    """ "7", "−1.5"."""
-    return f"{round(float(value), 2) + 0.0:g}".replace("-", "−")
-
-
 def copied(shape: Shape, full: Shape) -> np.ndarray:
     """Which entries of an array stretched from `shape` to `full` are copies, shape `full`."""
     mask = np.zeros(full, dtype=bool)
@@ -183,8 +162,8 @@ def entry_words(result: Broadcast) -> str:
     sign = SIGNS[result.operation]
     a, b = result.source(result.a), result.source(result.b)
     names = f"{indexed('a', a)} {sign} {indexed('b', b)}"
-    numbers = f"{number(result.a[a])} {sign} {number(result.b[b])}"
-    made = f"{names} = {numbers} = {number(result.value[result.entry])}"
+    numbers = f"{signed(result.a[a])} {sign} {signed(result.b[b])}"
+    made = f"{names} = {numbers} = {signed(result.value[result.entry])}"
     return f"{indexed('', result.entry)} = {made}" if result.entry else made
 
 
@@ -197,7 +176,7 @@ def clash_words(result: Broadcast) -> str:
     clashes = [dim for dim in reversed(result.dims) if dim.size is None]
     if not clashes:
         return ""
-    lines = [f"{dim.a} and {dim.b} in dim {minus(dim.position)}" for dim in clashes]
+    lines = [f"{dim.a} and {dim.b} in dim {signed(dim.position)}" for dim in clashes]
     return "\n".join([f"There is no {result.operation}.", "", *lines, "differ, neither is 1."])
 
 
@@ -211,5 +190,5 @@ def mean_words(result: Broadcast) -> str:
         return f"The result should have a's shape, {result.a.shape}"
     if np.allclose(left, 0):
         return f"(a - b).mean({axis}) is 0 everywhere, as it should be"
-    low, high = number(left.min()), number(left.max())
+    low, high = signed(left.min()), signed(left.max())
     return f"(a - b).mean({axis}) runs from {low} to {high}: it should be 0"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgb
 
-from course_utils.live.controls import Choice, Control, Slider
+from course_utils.live.controls import Choice, Slider
 from course_utils.live.playground import Playground
 from course_utils.playgrounds.broadcast_compute import (
     MEANS,
@@ -25,12 +24,11 @@ from course_utils.playgrounds.broadcast_compute import (
     copied,
     entry_words,
     mean_words,
-    minus,
-    number,
     title,
 )
-from course_utils.playgrounds.moving_parts import MovingParts
-from course_utils.plotting import BLACK, BLUE, GREEN, GREY, ORANGE, RED
+from course_utils.playgrounds.parts import TITLE, Event, Sheet, box, say
+from course_utils.playgrounds.words import signed
+from course_utils.plotting import BLACK, BLUE, GREEN, GREY, ORANGE, RED, RED_INK
 
 # Everything lies on one axes whose unit is the inch.
 CELL = (0.415, 0.27)
@@ -40,12 +38,7 @@ SLOTS = (3.2, 5.2, 7.2)  # left edges of the tables of a, b and the result
 COLUMNS = (2.35, 1.75, 1.15)  # of the aligned shapes, from the right
 BOX = (0.52, 0.3)
 ROWS = {"a": 2.5, "b": 2.12, "result": 1.62}
-RED_INK = "#a84900"  # darker than lines, to be read as text
 TINTS = (BLUE, ORANGE, GREEN)
-
-
-def corners(x: float, y: float, width: float, height: float) -> list[tuple[float, float]]:
-    return [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
 
 
 def places(shape: Shape, left: float) -> np.ndarray:
@@ -73,102 +66,69 @@ def tinted(color: str, values: np.ndarray, faint: np.ndarray) -> np.ndarray:
     return 1 - strength * (1 - np.array(to_rgb(color)))
 
 
-class BroadcastExplorer(MovingParts, Playground):
-    """Two shapes, aligned, stretched and combined; see `broadcast_explorer`."""
+class BroadcastExplorer(Sheet, Playground):
+    """Explore which shapes fit each other, what is stretched, and which numbers come out."""
 
     width, height = 9.0, 3.6
     pointer = True
+    controls = (
+        Choice("a", "(3, 4)", options=list(SHAPES), width="125px",
+               tip="shape of a, filled with 0, 1, 2…"),
+        Choice("b", "(4,)", options=[*SHAPES, *MEANS], width="235px",
+               tip="shape of b, filled with 10, 20, 30…, or a mean of a"),
+        Choice("operation", "a + b", options=list(OPERATIONS), width="150px"),
+        Slider("entry", 6, label="look at entry", low=0, high=MOST - 1, width="265px",
+               tip="the entry of the result that is framed; or click on it in the picture"),
+    )  # fmt: skip
+    compute = staticmethod(broadcast)
 
-    def controls(self) -> Iterable[Control]:
-        shapes = list(SHAPES)
-        return [
-            Choice(
-                "a", "(3, 4)", options=shapes, width="125px", tip="shape of a, filled with 0, 1, 2…"
-            ),
-            Choice(
-                "b",
-                "(4,)",
-                options=[*shapes, *MEANS],
-                width="235px",
-                tip="shape of b, filled with 10, 20, 30…, or a mean of a",
-            ),
-            Choice("operation", "a + b", options=list(OPERATIONS), width="150px"),
-            Slider(
-                "entry",
-                6,
-                label="look at entry",
-                low=0,
-                high=MOST - 1,
-                width="265px",
-                tip="the entry of the result that is framed; or click on it in the picture",
-            ),
-        ]
-
-    def compute(self, *, a: str, b: str, operation: str, entry: int) -> Broadcast:
-        return broadcast(a, b, operation, entry)
-
-    def on_pointer(self, events: list[tuple[str, float, float]]) -> None:
+    def on_pointer(self, events: list[Event]) -> None:
         """A click on a table looks at that entry."""
-        if not self.result.fits:
-            return
-        for kind, x, y in events:
-            point = np.array([x * self.width, y * self.height])
-            for left in SLOTS if kind != "up" else ():
-                inside = (places(self.result.value.shape, left) <= point) & (
-                    point < places(self.result.value.shape, left) + CELL
-                )
+        for point in self.pressed(events) if self.result.fits else ():
+            for left in SLOTS:
+                low = places(self.result.value.shape, left)
+                inside = (low <= point) & (point < low + CELL)
                 for index in np.flatnonzero(inside.all(axis=1)):
                     self.set(entry=int(index))
 
     # -- drawing -----------------------------------------------------------------------------------
 
-    def draw(self, fig: Any) -> Iterable[Any]:
-        ax = fig.add_axes((0, 0, 1, 1), xlim=(0, self.width), ylim=(0, self.height))
-        ax.set_axis_off()
-        self.ax = ax
-        self._moving: list[Any] = []
-        self.title = self._text(0.15, 3.4, fontsize=12, fontweight="bold", va="center")
+    def draw(self, fig: Any) -> list[Any]:
+        ax = self.sheet(fig)
+        self.title = self.word(0.15, 3.4, **TITLE)
         for position, x in zip((-1, -2, -3), COLUMNS, strict=True):
-            ax.text(x, 2.84, minus(position), color=GREY, ha="center", va="center", fontsize=10)
+            ax.text(x, 2.84, signed(position), color=GREY, ha="center", va="center", fontsize=10)
         ax.text(0.2, 2.84, "dim", color=GREY, va="center", fontsize=10)
         ax.plot([0.2, COLUMNS[0] + BOX[0] / 2], [1.87, 1.87], color=GREY, lw=0.8)
-        self.boxes = self._add(PolyCollection([], linewidths=1.2, zorder=2))
-        self.row_names = {
-            name: self._text(0.2, y, fontsize=11, va="center") for name, y in ROWS.items()
-        }
+        self.boxes = self.add(ax, PolyCollection([], linewidths=1.2, zorder=2))
+        self.row_names = {name: self.word(0.2, y, fontsize=11) for name, y in ROWS.items()}
         self.sizes = {
-            (name, x): self._text(x, y, ha="center", va="center", fontsize=11)
+            (name, x): self.word(x, y, ha="center", fontsize=11)
             for name, y in ROWS.items()
             for x in COLUMNS
         }
-        self.notes = [self._text(0.2, y, fontsize=10, va="center") for y in (1.18, 0.92, 0.66, 0.3)]
+        self.notes = [self.word(0.2, y, fontsize=10) for y in (1.18, 0.92, 0.66, 0.3)]
 
-        self.tables = [self._add(PolyCollection([], linewidths=0.8, zorder=2)) for _ in SLOTS]
-        middle = dict(ha="center", va="center", fontsize=9.5)
+        self.tables = [self.add(ax, PolyCollection([], linewidths=0.8, zorder=2)) for _ in SLOTS]
+        middle = dict(ha="center", fontsize=9.5)
         self.numbers, self.echoes = (
-            [[self._text(0, 0, color=c, **middle) for _ in range(MOST)] for _ in SLOTS]
+            [[self.word(color=c, **middle) for _ in range(MOST)] for _ in SLOTS]
             for c in (BLACK, GREY)
         )
-        self.heads = [self._text(x, 3.02, fontsize=10.5, va="center") for x in SLOTS]
-        self.sheets = [
-            [self._text(0, 0, fontsize=9, color=GREY, ha="right", va="center") for _ in range(2)]
-            for _ in SLOTS
-        ]
-        self.signs = [self._text(0, 0, fontsize=13, ha="center", va="center") for i in (1, 2)]
-        none = dict(facecolors="none", zorder=4)
-        self.frames = self._add(PolyCollection([], edgecolors=BLACK, linewidths=2.2, **none))
-        self.origins = self._add(
-            PolyCollection([], edgecolors=BLACK, linewidths=1.4, linestyles=":", **none)
-        )
-        self.clash_lines = self._add(LineCollection([], colors=RED, linewidths=3, zorder=4))
-        self.clash_sizes = [
-            self._text(0, 0, color=RED_INK, fontweight="bold", ha="center", va="center")
-            for _ in range(4)
-        ]
-        self.why = self._text(SLOTS[2] + 0.1, TOP, fontsize=11, color=RED_INK, va="top")
-        self.entry_words = self._text(SLOTS[0], 0.36, fontsize=10.5, va="center")
-        self.more_words = self._text(SLOTS[0], 0.12, fontsize=10.5, va="center")
-        return self._moving
+        self.heads = [self.word(x, 3.02, fontsize=10.5) for x in SLOTS]
+        grey = dict(fontsize=9, color=GREY, ha="right")
+        self.sheets = [[self.word(**grey) for _ in range(2)] for _ in SLOTS]
+        self.signs = [self.word(fontsize=13, ha="center") for _ in SLOTS[1:]]
+        none = dict(facecolors="none", edgecolors=BLACK, zorder=4)
+        self.frames = self.add(ax, PolyCollection([], linewidths=2.2, **none))
+        self.origins = self.add(ax, PolyCollection([], linewidths=1.4, linestyles=":", **none))
+        self.clash_lines = self.add(ax, LineCollection([], colors=RED, linewidths=3, zorder=4))
+        bold = dict(color=RED_INK, fontweight="bold", ha="center")
+        self.clash_sizes = [self.word(**bold) for _ in range(4)]
+        self.why = self.word(SLOTS[2] + 0.1, TOP, fontsize=11, color=RED_INK, va="top")
+        self.entry_words = self.word(SLOTS[0], 0.36, fontsize=10.5)
+        self.more_words = self.word(SLOTS[0], 0.12, fontsize=10.5)
+        return self.moving
 
     def update(self, result: Broadcast) -> None:
         self.title.set_text(title(result))
@@ -179,25 +139,20 @@ class BroadcastExplorer(MovingParts, Playground):
 
     def _show_shapes(self, result: Broadcast) -> None:
         """The two shapes below each other, aligned from the right, with the result's."""
-        names = {"a": "a", "b": "b", "result": result.operation}
-        for name, text in self.row_names.items():
-            text.set_text(names[name])
+        say(self.row_names.values(), ("a", "b", result.operation))
         verts, faces, edges, dashes = [], [], [], []
-        for text in self.sizes.values():
-            text.set_text("")
+        say(self.sizes.values(), ())
         for dim in result.dims:
             x = COLUMNS[-dim.position - 1]
             for name, size in (("a", dim.a), ("b", dim.b), ("result", dim.size)):
                 text, stretched = str(size), dim.stretched == name
-                if name == "result":
-                    text = text if size is not None else "✗"
-                elif size is None:
-                    text = f"1→{dim.size}" if stretched else "1"
-                elif stretched:
+                if stretched:
                     text = f"1→{dim.size}"
+                elif size is None:
+                    text = "✗" if name == "result" else "1"
                 tint = RED if dim.size is None else ORANGE if stretched else None
                 self.sizes[name, x].set_text(text)
-                verts.append(corners(x - BOX[0] / 2, ROWS[name] - BOX[1] / 2, *BOX))
+                verts.append(box(x - BOX[0] / 2, ROWS[name] - BOX[1] / 2, *BOX))
                 faces.append("white" if tint is None else blend(tint, 0.25))
                 edges.append(RED if dim.size is None else GREY)
                 dashes.append("--" if size is None and name != "result" else "-")
@@ -208,8 +163,7 @@ class BroadcastExplorer(MovingParts, Playground):
             lines[0] = "Two single numbers: nothing to align"
         shape = result.value.shape if result.fits else None
         lines.append("They do not fit." if shape is None else f"The result has shape {shape}.")
-        for text, words in zip(self.notes, lines, strict=True):
-            text.set_text(words)
+        say(self.notes, lines)
 
     def _show_tables(self, result: Broadcast) -> None:
         """a and b as they are stretched, and the result; or a and b as they are."""
@@ -221,12 +175,12 @@ class BroadcastExplorer(MovingParts, Playground):
             copies = copied(array.shape, full.shape).ravel()
             values = np.ravel(full)
             corner = places(full.shape, SLOTS[slot])
-            table.set_verts([corners(x, y, *CELL) for x, y in corner])
+            table.set_verts([box(x, y, *CELL) for x, y in corner])
             if len(values):
                 table.set(facecolors=tinted(TINTS[slot], values, copies))
                 table.set(edgecolors=["#c4c4c4" if copy else GREY for copy in copies])
             for i in range(MOST):
-                shown = number(values[i]) if i < len(values) else ""
+                shown = signed(values[i]) if i < len(values) else ""
                 is_copy = bool(shown) and copies[i]
                 for text, words in (
                     (self.numbers[slot][i], "" if is_copy else shown),
@@ -263,18 +217,17 @@ class BroadcastExplorer(MovingParts, Playground):
         if not result.fits:
             self.frames.set_verts([])
             self.origins.set_verts([])
-            self.entry_words.set_text("")
-            self.more_words.set_text("")
+            say((self.entry_words, self.more_words), ())
             return
         shape = result.value.shape
         at = int(np.ravel_multi_index(result.entry, shape)) if shape else 0
-        self.frames.set_verts([corners(*places(shape, left)[at], *CELL) for left in SLOTS])
+        self.frames.set_verts([box(*places(shape, left)[at], *CELL) for left in SLOTS])
         origins = []
         for array, left in ((result.a, SLOTS[0]), (result.b, SLOTS[1])):
             source = (0,) * (len(shape) - array.ndim) + result.source(array)
             if source != result.entry:
                 i = int(np.ravel_multi_index(source, shape))
-                origins.append(corners(*places(shape, left)[i], *CELL))
+                origins.append(box(*places(shape, left)[i], *CELL))
         self.origins.set_verts(origins)
         self.entry_words.set_text(f"framed: {entry_words(result)}")
         self.more_words.set_text(mean_words(result))
@@ -309,17 +262,3 @@ class BroadcastExplorer(MovingParts, Playground):
             text += f" Entry {entry_words(result)}."
             text += f" {mean_words(result)}." if mean_words(result) else ""
         return text
-
-
-def broadcast_explorer(**values: Any) -> BroadcastExplorer:
-    """Explore which shapes fit each other, what is stretched, and which numbers come out.
-
-    Args:
-        **values: where the controls start: a (a shape in words, such as "(3, 4)"), b (the same, or
-            "a.mean(0)", "a.mean(-1)", "a.mean(-1, keepdim=True)"), operation ("a + b", "a - b" or
-            "a * b"), entry (0 … 23).
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return BroadcastExplorer(**values)

@@ -3,54 +3,205 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Circle, FancyArrowPatch
 
-from course_utils.live.controls import Choice, Control, Slider, row
+from course_utils.live.controls import Choice, Slider, row
 from course_utils.live.playground import Playground
-from course_utils.live.quick_text import QuickText
-from course_utils.playgrounds.graph_compute import (
-    EXPRESSIONS,
-    MOST_STEPS,
-    Expression,
-    Passes,
-    Place,
-    run_passes,
-)
-from course_utils.plotting import GREY, RED
+from course_utils.names import look_up
+from course_utils.playgrounds.parts import TITLE, Parts, Sheet
+from course_utils.plotting import BLUE_INK, GREY, RED, RED_INK
 from course_utils.printing import rounded
 from course_utils.scalar_autograd import Scalar
 
 WIDTH, HEIGHT = 9.0, 3.3  # inches; the axes have the same units
 RADIUS = 0.21
-RED_INK = "#a84900"  # darker than the lines, to be read as text
-BLUE_INK = "#005a8e"
 THICKEST = 9.0  # points, of the largest gradient that flows along an edge
 
+MOST_STEPS = 6
+
+Place = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A number that has a slider of the same name."""
+
+    name: str
+    words: str
+    place: Place
+    numbers_above: bool = False
+    """Whether its numbers stand above the node, as with operations, or to its left."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A formula: its inputs, how it is computed, and where its nodes stand."""
+
+    name: str
+    formula: str
+    inputs: tuple[Input, ...]
+    build: Callable[..., Scalar]
+    places: tuple[Place, ...]
+    """One for each operation, in the order in which they are computed."""
+    result: str
+
+
+def _bill(a: Scalar, n: Scalar, c: Scalar, m: Scalar, t: Scalar) -> Scalar:
+    return (a * n + c * m) * t
+
+
+def _neuron(w: Scalar, x: Scalar, b: Scalar, y: Scalar) -> Scalar:
+    return ((w * x + b).sigmoid() - y) ** 2
+
+
+def _fork(x: Scalar, y: Scalar) -> Scalar:
+    return (x + y) * x
+
+
+def _sigmoids(x: Scalar, w: Scalar) -> Scalar:
+    for _ in range(3):
+        x = (x * w).sigmoid()
+    return x
+
+
+EXPRESSIONS = {
+    expression.name: expression
+    for expression in (
+        Expression(
+            "café bill",
+            "bill = (a·n + c·m)·t",
+            (
+                Input("a", "price of a coffee", (2.25, 2.5)),
+                Input("n", "coffees", (2.25, 1.95)),
+                Input("c", "price of a cake", (2.25, 1.1)),
+                Input("m", "cakes", (2.25, 0.55)),
+                Input("t", "factor for the tip", (5.9, 0.55)),
+            ),
+            _bill,
+            ((3.9, 2.22), (3.9, 0.83), (5.6, 1.62), (7.5, 1.62)),
+            "bill",
+        ),
+        Expression(
+            "neuron",
+            "loss = (σ(w·x + b) − y)²",
+            (
+                Input("w", "weight", (1.85, 2.4)),
+                Input("x", "input", (1.85, 1.7)),
+                Input("b", "bias", (3.15, 0.75)),
+                Input("y", "target", (5.7, 0.75)),
+            ),
+            _neuron,
+            ((3.15, 2.05), (4.4, 1.62), (5.65, 1.62), (6.95, 1.62), (8.25, 1.62)),
+            "loss",
+        ),
+        Expression(
+            "fork",
+            "f = (x + y)·x",
+            (Input("x", "used twice", (2.2, 2.25)), Input("y", "used once", (2.2, 0.85))),
+            _fork,
+            ((4.4, 1.05), (6.9, 1.75)),
+            "f",
+        ),
+        Expression(
+            "three sigmoids",
+            "f = σ(w·σ(w·σ(w·x)))",
+            (Input("x", "input", (0.85, 1.75), True), Input("w", "weight", (4.6, 0.6))),
+            _sigmoids,
+            ((2.1, 1.75), (3.35, 1.75), (4.6, 1.75), (5.85, 1.75), (7.1, 1.75), (8.35, 1.75)),
+            "f",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Passes:
+    """One forward pass and the first steps of its backward pass."""
+
+    expression: Expression
+    values: tuple[float, ...]
+    """Of the inputs, then of the operations, in the order of the computation."""
+    gradients: tuple[float, ...]
+    """Of the same nodes, as far as the backward pass has come."""
+    edges: tuple[tuple[int, int, float], ...]
+    """(from, to, local derivative) for every edge, by position in ``values``."""
+    steps: int
+    """How many operations the backward pass has gone through."""
+
+    @property
+    def num_operations(self) -> int:
+        return len(self.expression.places)
+
+    @property
+    def reached(self) -> tuple[bool, ...]:
+        """Which nodes have received a gradient, perhaps not yet from all sides."""
+        last = len(self.values) - 1
+        fed = {origin for origin, node, _ in self.edges if self.done(node)} | {last}
+        return tuple(i in fed for i in range(len(self.values)))
+
+    @property
+    def complete(self) -> tuple[bool, ...]:
+        """Which nodes have their whole gradient."""
+        waiting = {origin for origin, node, _ in self.edges if not self.done(node)}
+        return tuple(i not in waiting for i in range(len(self.values)))
+
+    def done(self, node: int) -> bool:
+        """Whether the backward pass has gone through this operation."""
+        return node >= len(self.values) - self.steps
+
+
+def run_passes(expression: str, steps: int = MOST_STEPS, **values: float) -> Passes:
+    """Forward through an ``expression`` of `EXPRESSIONS`, then ``steps`` operations backward.
+
+    ``values`` may hold more than its inputs. ValueError for an unknown expression.
+    """
+    formula = look_up("expression", expression, EXPRESSIONS)
+    leaves = [Scalar(values[given.name], name=given.name) for given in formula.inputs]
+    result = formula.build(*leaves)
+    operations = [node for node in result.graph() if node.op]
+    nodes = [*leaves, *operations]
+    place = {node: i for i, node in enumerate(nodes)}
+    edges = [(place[a], place[node], slope) for node in operations for a, slope in node.inputs]
+    steps = min(steps, len(operations))
+    gradients = [0.0] * len(nodes)
+    gradients[-1] = 1.0
+    for step in range(steps):
+        node = len(nodes) - 1 - step
+        for origin, slope in operations[node - len(leaves)].inputs:
+            gradients[place[origin]] += slope * gradients[node]
+    shown = tuple(node.value for node in nodes)
+    return Passes(formula, shown, tuple(gradients), tuple(edges), steps)
+
+
+WIDE = {"low": -6.0, "high": 6.0, "step": 0.1, "width": "170px"}
+MONEY = {"low": 0.0, "high": 10.0, "step": 0.1, "width": "170px"}
+COUNT = {"low": 0, "high": 10, "width": "170px"}
 SLIDERS = (
-    Slider("a", 2.5, label="a", low=0.0, high=10.0, step=0.1, tip="price of a coffee, €"),
-    Slider("n", 3, label="n", low=0, high=10, tip="number of coffees"),
-    Slider("c", 4.0, label="c", low=0.0, high=10.0, step=0.1, tip="price of a cake, €"),
-    Slider("m", 2, label="m", low=0, high=10, tip="number of cakes"),
-    Slider("t", 1.1, label="t", low=1.0, high=1.5, step=0.01, tip="1.10 means 10 % tip"),
-    Slider("w", 1.5, label="w", low=-6.0, high=6.0, step=0.1, tip="weight"),
-    Slider("x", 2.0, label="x", low=-6.0, high=6.0, step=0.1, tip="input"),
-    Slider("b", -1.0, label="b", low=-6.0, high=6.0, step=0.1, tip="bias"),
-    Slider("y", 0.5, label="y", low=-6.0, high=6.0, step=0.1, tip="target, or second input"),
-)
+    Slider("a", 2.5, label="a", tip="price of a coffee, €", **MONEY),
+    Slider("n", 3, label="n", tip="number of coffees", **COUNT),
+    Slider("c", 4.0, label="c", tip="price of a cake, €", **MONEY),
+    Slider("m", 2, label="m", tip="number of cakes", **COUNT),
+    Slider("t", 1.1, label="t", low=1.0, high=1.5, step=0.01, width="170px",
+           tip="1.10 means 10 % tip"),
+    Slider("w", 1.5, label="w", tip="weight", **WIDE),
+    Slider("x", 2.0, label="x", tip="input", **WIDE),
+    Slider("b", -1.0, label="b", tip="bias", **WIDE),
+    Slider("y", 0.5, label="y", tip="target, or second input", **WIDE),
+)  # fmt: skip
 
 
-class GraphPicture:
+class GraphPicture(Parts):
     """One expression drawn: nodes and arrows stay, numbers and the red flow move."""
 
     def __init__(self, axes: Any, expression: Expression) -> None:
         self.expression = expression
         self.still: list[Any] = []
-        self.moving: list[Any] = []
         blank = run_passes(expression.name, **{s.name: s.default for s in SLIDERS})
         leaves = [Scalar(1.0) for _ in expression.inputs]
         signs = [node.op for node in expression.build(*leaves).graph() if node.op]
@@ -59,56 +210,48 @@ class GraphPicture:
             self._node(axes, given.place, given.name, "#e8f1f8")
             x, y = given.place
             if given.numbers_above:
-                self._text(axes, x, y - RADIUS - 0.17, given.words, ha="center", fontsize=10.5)
+                self._label(axes, x, y - RADIUS - 0.17, given.words, ha="center", fontsize=10.5)
             else:
                 x = x - RADIUS - 0.08
-                self._text(axes, x, y + 0.11, given.words, ha="right", fontsize=10.5)
+                self._label(axes, x, y + 0.11, given.words, ha="right", fontsize=10.5)
         for place, sign in zip(expression.places, signs, strict=True):
             self._node(axes, place, {"^2": "( )²"}.get(sign, sign), "white")
         x, y = expression.places[-1]
-        self._text(axes, x, y - RADIUS - 0.17, expression.result, ha="center", fontweight="bold")
+        self._label(axes, x, y - RADIUS - 0.17, expression.result, ha="center", fontweight="bold")
 
-        self.flow = LineCollection([], colors=RED, alpha=0.55, zorder=1.5, capstyle="butt")
-        axes.add_collection(self.flow, autolim=False)
+        flow = LineCollection([], colors=RED, alpha=0.55, zorder=1.5, capstyle="butt")
+        self.flow = self.add(axes, flow)
+        halo = dict(boxstyle="round,pad=0.12", fc="white", ec="none", alpha=0.9)
+        small = dict(color=GREY, fontsize=9, ha="center", va="center", bbox=halo)
         self.slopes = []
         segments = []
         for origin, node, _ in blank.edges:
             start, end = self._ends(axes, origin, node)
             segments.append((start, end))
-            box = dict(boxstyle="round,pad=0.12", fc="white", ec="none", alpha=0.9)
-            label = QuickText(
-                axes, axes.transData, zorder=4, color=GREY, fontsize=9, ha="center",
-                va="center", bbox=box,
-            )  # fmt: skip
             share = 0.5 if abs(end[0] - start[0]) < 2 else 0.42
-            label.set_position(tuple(start + share * (end - start)))
-            self.slopes.append(label)
+            place = start + share * (end - start)
+            self.slopes.append(self.text(axes, *place, by="data", zorder=4, **small))
         self.flow.set_segments(segments)
         self.numbers, self.gradients = [], []
-        style = dict(transform=axes.transData, zorder=5, va="center", fontsize=10.5)
+        style = dict(by="data", zorder=5, va="center", fontsize=10.5)
         above = [given.numbers_above for given in expression.inputs]
         above += [True] * len(expression.places)
         for (x, y), is_above in zip(self.places, above, strict=True):
             ha = "center" if is_above else "right"
-            value = QuickText(axes, color=BLUE_INK, fontweight="bold", ha=ha, **style)
-            gradient = QuickText(axes, color=RED_INK, ha=ha, **style)
+            places = ((x - RADIUS - 1.08, y - 0.1), (x - RADIUS - 0.08, y - 0.1))
             if is_above:
-                value.set_position((x, y + RADIUS + 0.32))
-                gradient.set_position((x, y + RADIUS + 0.12))
-            else:
-                value.set_position((x - RADIUS - 1.08, y - 0.1))
-                gradient.set_position((x - RADIUS - 0.08, y - 0.1))
-            self.numbers.append(value)
-            self.gradients.append(gradient)
-        self.moving += [self.flow, *self.slopes, *self.numbers, *self.gradients]
+                places = ((x, y + RADIUS + 0.32), (x, y + RADIUS + 0.12))
+            look = dict(color=BLUE_INK, fontweight="bold", ha=ha)
+            self.numbers.append(self.text(axes, *places[0], **look, **style))
+            self.gradients.append(self.text(axes, *places[1], color=RED_INK, ha=ha, **style))
 
     def _node(self, axes: Any, place: Place, sign: str, face: str) -> None:
         circle = Circle(place, RADIUS, fc=face, ec="black", lw=1.2, zorder=3)
         self.still.append(axes.add_patch(circle))
         size = {1: 14, 2: 12}.get(len(sign), 10.5)
-        self._text(axes, *place, sign, ha="center", fontsize=size, zorder=4)
+        self._label(axes, *place, sign, ha="center", fontsize=size, zorder=4)
 
-    def _text(self, axes: Any, x: float, y: float, words: str, **style: Any) -> None:
+    def _label(self, axes: Any, x: float, y: float, words: str, **style: Any) -> None:
         self.still.append(axes.text(x, y, words, va="center_baseline", **style))
 
     def _ends(self, axes: Any, origin: int, node: int) -> tuple[np.ndarray, np.ndarray]:
@@ -144,56 +287,34 @@ class GraphPicture:
             artist.set_visible(visible)
 
 
-class GraphExplorer(Playground):
-    """An expression as a computational graph; make one with `graph_explorer`."""
+class GraphExplorer(Sheet, Playground):
+    """Explore an expression as a graph: values go forward, gradients come back."""
 
     width, height = WIDTH, HEIGHT
+    controls = (
+        Choice("expression", "café bill", label="Expression", options=tuple(EXPRESSIONS),
+               width="250px"),
+        Slider("steps", MOST_STEPS, label="Backward steps", low=0, high=MOST_STEPS, width="320px",
+               tip="through how many operations the gradient has come, from the result back"),
+        *SLIDERS,
+    )  # fmt: skip
+    compute = staticmethod(run_passes)
 
-    def controls(self) -> Iterable[Control]:
-        return [
-            Choice(
-                "expression",
-                "café bill",
-                label="Expression",
-                options=tuple(EXPRESSIONS),
-                width="250px",
-            ),
-            Slider(
-                "steps",
-                MOST_STEPS,
-                label="Backward steps",
-                low=0,
-                high=MOST_STEPS,
-                width="320px",
-                tip="through how many operations the gradient has come, from the result back",
-            ),
-            *SLIDERS,
-        ]
-
-    def compute(self, *, expression: str, steps: int, **values: float) -> Passes:
-        return run_passes(expression, steps, **values)
-
-    def draw(self, fig: Any) -> Iterable[Any]:
-        axes = self.axes = fig.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))
-        axes.set_axis_off()
-        self.title = QuickText(axes, axes.transData, fontsize=12, fontweight="bold", va="center")
-        self.title.set_position((0.15, HEIGHT - 0.2))
+    def draw(self, fig: Any) -> list[Any]:
+        axes = self.sheet(fig)
+        self.title = self.word(0.15, HEIGHT - 0.2, **TITLE)
         style = dict(ha="right", va="center", fontsize=10)
         axes.text(8.9, HEIGHT - 0.17, "bold: value, forward →", color=BLUE_INK, **style)
         axes.text(8.9, HEIGHT - 0.4, "∂: slope of the result, backward ←", color=RED_INK, **style)
         axes.text(8.9, 0.12, "on the arrows: local derivative", color=GREY, **style)
         self.pictures = {name: GraphPicture(axes, e) for name, e in EXPRESSIONS.items()}
-        self.shown = ""
-        return [self.title, *(a for picture in self.pictures.values() for a in picture.moving)]
+        return [*self.moving, *(a for picture in self.pictures.values() for a in picture.moving)]
 
     def update(self, result: Passes) -> None:
         name = result.expression.name
-        if name != self.shown:
-            self.shown = name
+        if self.new_ground(name):
             for other, picture in self.pictures.items():
                 picture.set_visible(other == name)
-            self.invalidate(name)
         self.pictures[name].show(result)
         self.title.set_text(title_text(result))
 
@@ -221,8 +342,6 @@ class GraphExplorer(Playground):
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
         sliders = {slider.name: rows[slider.name] for slider in SLIDERS}
-        for widget in sliders.values():
-            widget.layout.width = "170px"
 
         def only_what_counts(_: Any = None) -> None:
             names = [item.name for item in EXPRESSIONS[rows["expression"].value].inputs]
@@ -262,17 +381,3 @@ def number_text(x: float) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return text.replace("-", "−") if x else "0"
-
-
-def graph_explorer(**values: Any) -> GraphExplorer:
-    """Explore an expression as a graph: values go forward, gradients come back.
-
-    Args:
-        **values: where the controls start: expression ("café bill", "neuron", "fork" or "three
-            sigmoids"), steps (0 … 6, operations gone through backward), and the inputs: a, n, c,
-            m, t of the bill; w, x, b, y of the others.
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return GraphExplorer(**values)

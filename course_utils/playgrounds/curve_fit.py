@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from course_utils.live.controls import Choice, Control, Slider, row
-from course_utils.live.quick_text import QuickText
+from course_utils.live.controls import Choice, Slider, rate_slider, row
 from course_utils.live.training import TrainingPlayground
 from course_utils.names import look_up
-from course_utils.playgrounds.seeded import one_thread, seeded_network
-from course_utils.plotting import BLUE, GREEN, GREY, RED
+from course_utils.playgrounds.parts import ALARM, TIGHT_HALO, TITLE, Parts
+from course_utils.playgrounds.seeded import on_one_thread, seeded_network
+from course_utils.playgrounds.words import capital, counted, standing
+from course_utils.plotting import BLUE, GREEN, GREEN_INK, GREY, RED
 from course_utils.printing import rounded
 
 NUM_EPOCHS = 2_000
@@ -127,117 +128,93 @@ def verdict(result: Fit) -> str:
     return ""
 
 
-class CurveFit(TrainingPlayground):
-    """Fit y = x² while one watches. Made by `fit_curve`."""
+class CurveFit(Parts, TrainingPlayground):
+    """Fit y = x² with a network 1 → hidden → 1 while one watches; every knob restarts it."""
 
     width, height = 9.0, 3.5
     preview = 11  # the untrained network and 10 groups of 20 epochs
-
-    def controls(self) -> Iterable[Control]:
-        return (
-            Slider("hidden", 10, "hidden units", low=1, high=50, width="330px",
-                   tip="each can bend the line once"),
-            Slider("lr", 0.01, "learning rate", low=1e-4, high=1.0, log=True, width="340px",
-                   tip="size of the steps; the slider moves in equal ratios"),
-            Choice("optimizer", "Adam", options=tuple(OPTIMIZERS), width="180px",
-                   tip="how the weights are moved"),
-        )  # fmt: skip
+    controls = (
+        Slider("hidden", 10, "hidden units", low=1, high=50, width="330px",
+               tip="each can bend the line once"),
+        rate_slider(0.01, 1e-4, 1.0, width="340px"),
+        Choice("optimizer", "Adam", options=tuple(OPTIMIZERS), width="180px",
+               tip="how the weights are moved"),
+    )  # fmt: skip
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
         return [row(*rows.values()), row(*self.train_buttons())]
 
     def steps(self, *, dtype: str, **values: Any) -> Iterator[Fit]:
-        training = train_curve(**values, dtype=getattr(torch, dtype))
-        while True:
-            with one_thread():  # not across the yield: then it is the learner's turn
-                result = next(training, None)
-            if result is None:
-                return
-            yield result
+        return on_one_thread(train_curve(**values, dtype=getattr(torch, dtype)))
 
     # -- picture -----------------------------------------------------------------------------------
 
     def draw(self, fig: Any) -> list[Any]:
-        left = fig.add_axes((0.06, 0.145, 0.5, 0.745))
-        right = fig.add_axes((0.66, 0.145, 0.31, 0.745))
+        left = fig.add_axes((0.06, 0.145, 0.5, 0.745), xlabel="x")
+        right = fig.add_axes((0.66, 0.145, 0.31, 0.745), yscale="log", xlabel="epoch")
         X, y = (t[:, 0].numpy() for t in data())
-        left.set(xlim=(LOW - 0.15, HIGH + 0.15), ylim=(-1.5, 10), xlabel="x")
+        left.set(xlim=(LOW - 0.15, HIGH + 0.15), ylim=(-1.5, 10))
         left.set_ylabel("y", labelpad=2)
         left.plot(X, y, "o", color=GREY, markersize=4, alpha=0.45, zorder=2)
-        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
-        note = {"color": GREY, "fontsize": 10, "ha": "right", "bbox": box, "zorder": 5}
+        note = {"color": GREY, "fontsize": 10, "ha": "right", "bbox": TIGHT_HALO, "zorder": 5}
         left.text(3.0, -1.1, "100 points of y = x²", **note)
-        (self._curve,) = left.plot([], [], color=BLUE, zorder=3)
-        (self._bends,) = left.plot([], [], "D", color=BLUE, markerfacecolor="white", markersize=6,
-                                   zorder=4)  # fmt: skip
-        self._title = QuickText(left, fontsize=12, fontweight="bold")
-        self._title.set_position((0, 1.035))
-        trouble = {"facecolor": "white", "edgecolor": RED, "linewidth": 1, "pad": 3}
-        self._verdict = QuickText(left, color=RED, fontsize=10.5, weight="bold", bbox=trouble,
-                                  ha="center", zorder=5)  # fmt: skip
-        self._verdict.set_position((0.5, 0.72))
+        self._curve = self.line(left, color=BLUE, zorder=3)
+        bend = {"color": BLUE, "markerfacecolor": "white", "markersize": 6, "zorder": 4}
+        self._bends = self.line(left, "D", **bend)
+        self._title = self.text(left, 0, 1.035, **TITLE)
+        self._verdict = self.text(left, 0.5, 0.72, ha="center", zorder=5, **ALARM)
 
-        right.set(xlim=(0, NUM_EPOCHS), ylim=(BOTTOM, TOP), yscale="log", xlabel="epoch")
+        right.set(xlim=(0, NUM_EPOCHS), ylim=(BOTTOM, TOP))
         right.set_xticks(range(0, NUM_EPOCHS + 1, 500))
         right.set_yticks([1e-4, 0.01, 1, 100], ["0.0001", "0.01", "1", "100"])
         right.minorticks_off()
         right.set_ylabel("mean squared error", labelpad=0)
         right.axhline(GOAL, color=GREEN, linewidth=1.2, linestyle=":")
-        right.text(30, GOAL * 0.72, "goal: 0.01", color="#00694d", fontsize=10, va="top")
-        (self._loss,) = right.plot([], [], color=BLUE)
-        (self._end,) = right.plot([], [], "o", color=BLUE, markersize=6, clip_on=False)
-        self._count = QuickText(right, fontsize=10, ha="right")
-        self._count.set_position((1, 1.04))
+        right.text(30, GOAL * 0.72, "goal: 0.01", color=GREEN_INK, fontsize=10, va="top")
+        self._loss = self.line(right, color=BLUE)
+        self._end = self.line(right, "o", color=BLUE, markersize=6, clip_on=False)
+        self._count = self.text(right, 1, 1.04, fontsize=10, ha="right")
         left.xaxis.labelpad = right.xaxis.labelpad = 1
-        return [self._curve, self._bends, self._title, self._verdict, self._loss, self._end,
-                self._count]  # fmt: skip
+        return self.moving
 
     def update(self, result: Fit) -> None:
         curve = np.where(np.abs(result.curve) < 1e4, result.curve, np.nan)
         self._curve.set_data(GRID, curve)
         self._bends.set_data(result.bends, np.interp(result.bends, GRID, curve))
-        units = "1 hidden unit" if result.hidden == 1 else f"{result.hidden} hidden units"
-        bends = len(result.bends)
-        self._title.set_text(f"{units}, {bends} bend{'s' * (bends != 1)} within the data")
-        trouble = verdict(result)
-        self._verdict.set_text(trouble)
-        self._verdict.set_visible(bool(trouble))
+        self._title.set_text(f"{units_text(result)}, {bends_text(result)}")
+        self._verdict.set_text(verdict(result))
         shown = np.clip(np.nan_to_num(result.loss, nan=TOP, posinf=TOP), BOTTOM, TOP)
         self._loss.set_data(np.arange(len(shown)), shown)
         self._end.set_data([result.epoch], [shown[-1]])
         self._end.set_color(RED if result.diverged_at else BLUE)
-        count = f"epoch {result.epoch} of {NUM_EPOCHS}{self._state_words(', ', result)}"
+        count = self._so_far(result)
         if self.shown_state == "ready" and not result.diverged_at:
             count = f"{result.epoch} of {NUM_EPOCHS} epochs: press Start"
         self._count.set_text(count)
 
-    def _state_words(self, before: str, result: Fit) -> str:
-        if result.diverged_at is not None:
-            return f"{before}ended early"
-        return "" if self.shown_state in ("ready", "running") else f"{before}{self.shown_state}"
+    def _so_far(self, result: Fit) -> str:
+        state = standing(self.shown_state, early=result.diverged_at is not None)
+        return f"epoch {result.epoch} of {NUM_EPOCHS}{state}"
 
     def summary(self, result: Fit) -> str:
-        units = "1 hidden unit" if result.hidden == 1 else f"{result.hidden} hidden units"
-        bends = len(result.bends)
         loss = result.loss[-1]
         value = f"{rounded(loss)}" if loss < LOST else "beyond all bounds"
         text = (
-            f"y = x² with {units}, {result.optimizer} with learning rate {result.lr:.3g}: epoch "
-            f"{result.epoch} of {NUM_EPOCHS}{self._state_words(', ', result)}. Mean squared error "
-            f"{value}, {bends} bend{'s' * (bends != 1)} within the data"
+            f"y = x² with {units_text(result)}, {result.optimizer} with learning rate "
+            f"{result.lr:.3g}: {self._so_far(result)}. Mean squared error {value}, "
+            f"{bends_text(result)}"
         )
         if result.idle:
             text += f", {result.idle} of the units idle (0 for all the data)"
         trouble = verdict(result).replace("\n", " ")
         if trouble:
-            return f"{text}. {trouble[0].upper()}{trouble[1:]}."
+            return f"{text}. {capital(trouble)}."
         return f"{text}. Goal reached: below {GOAL}." if loss < GOAL else f"{text}."
 
 
-def fit_curve(**values: Any) -> CurveFit:
-    """A playground that fits y = x² with a network 1 → hidden → 1; every knob restarts it.
+def units_text(result: Fit) -> str:
+    return counted(result.hidden, "hidden unit")
 
-    values: starting values of the controls ``hidden`` (1 … 50), ``lr`` (1e-4 … 1) and ``optimizer``
-    ("Adam" or "SGD"). Raises ValueError for an unknown control or a value out of range.
-    """
-    return CurveFit(**values)
+
+def bends_text(result: Fit) -> str:
+    return f"{counted(len(result.bends), 'bend')} within the data"

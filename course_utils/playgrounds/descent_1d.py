@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from course_utils.live.controls import Choice, Control, Slider
+from course_utils.live.controls import Choice, Slider, rate_slider
 from course_utils.live.playground import Playground
-from course_utils.live.quick_text import QuickText
-from course_utils.plotting import BLUE, GREEN, GREY, RED
+from course_utils.playgrounds.parts import TITLE, Parts
+from course_utils.playgrounds.words import counted
+from course_utils.plotting import BLUE, GREEN, GREY, RED, RED_INK
 from course_utils.printing import rounded
 
 LIMIT = 1e3  # a point farther away than this counts as diverged
 NEAR = 0.01  # a point this close to a minimum has arrived
 SIDE = 6.5  # the curves are drawn from −SIDE to SIDE
-RED_INK = "#a84900"  # darker than a line, to be read as text
 SPANS = (12, 30, 60)  # ends of the axis of steps
 
 
@@ -109,7 +109,7 @@ def verdict(result: Descent) -> str:
     """How the walk went, in words for the picture."""
     path = result.path
     if result.diverged_at is not None:
-        return f"diverged: |x| is above 1000 after {steps_text(result.diverged_at)}"
+        return f"diverged: |x| is above 1000 after {counted(result.diverged_at, 'step')}"
     num_steps = len(path) - 1
     if num_steps == 0:
         return "no step taken yet"
@@ -119,7 +119,7 @@ def verdict(result: Descent) -> str:
     turns = int(np.sum(moves[1:] * moves[:-1] < 0))
     if result.arrived_after is not None:
         how = ", swinging" if turns > 1 else ""
-        return f"arrived (within {NEAR}) after {steps_text(result.arrived_after)}{how}"
+        return f"arrived (within {NEAR}) after {counted(result.arrived_after, 'step')}{how}"
     if abs(moves[-1]) < 1e-12:
         return "stuck on top: the slope is 0 here too"
     away = f"{rounded(result.distance, 2):g} away from the minimum"
@@ -141,81 +141,48 @@ def _distance(result: Descent, x: float) -> float:
     return abs(x - nearest)
 
 
-def steps_text(number: int) -> str:
-    """ "1 step", "7 steps"."""
-    return "1 step" if number == 1 else f"{number} steps"
-
-
-class DescentExplorer(Playground):
-    """Gradient descent on a curve; see `descent_explorer`."""
+class DescentExplorer(Parts, Playground):
+    """Walk down a curve by gradient descent, with a learning rate from crawl to divergence."""
 
     width, height = 9.0, 3.5
+    controls = (
+        Choice("function", "x²", label="f(x) =", options=tuple(VALLEYS), width="160px"),
+        rate_slider(0.1, 0.001, 3.0, width="280px",
+                    tip="the step is the learning rate times the slope; moves in equal ratios"),
+        Slider("start", 5.0, "start", low=-6.0, high=6.0, step=0.1, width="185px"),
+        Slider("num_steps", 10, "steps", low=0, high=60, width="165px"),
+    )  # fmt: skip
+    compute = staticmethod(walk_down)
 
-    def controls(self) -> Iterable[Control]:
-        return [
-            Choice("function", "x²", label="f(x) =", options=tuple(VALLEYS), width="160px"),
-            Slider(
-                *("lr", 0.1, "learning rate"),
-                low=0.001,
-                high=3.0,
-                log=True,
-                width="280px",
-                tip="the step is the learning rate times the slope; moves in equal ratios",
-            ),
-            Slider("start", 5.0, "start", low=-6.0, high=6.0, step=0.1, width="185px"),
-            Slider("num_steps", 10, "steps", low=0, high=60, width="165px"),
-        ]
-
-    def compute(self, *, function: str, lr: float, start: float, num_steps: int) -> Descent:
-        return walk_down(function, lr, start, num_steps)
-
-    def draw(self, fig: Any) -> Iterable[Any]:
-        left = self.left = fig.add_axes((0.05, 0.14, 0.445, 0.65))
-        left.set(xlim=(-SIDE, SIDE), xlabel="x")
-        whole = fig.transFigure
-        fig.text(0.012, 0.935, "Down the curve, slope by slope", fontsize=12, fontweight="bold")
-        self.rule = QuickText(left, whole, fontsize=10.5)
-        self.rule.set_position((0.012, 0.84))
+    def draw(self, fig: Any) -> list[Any]:
+        left = self.left = fig.add_axes((0.05, 0.14, 0.445, 0.65), xlim=(-SIDE, SIDE), xlabel="x")
+        fig.text(0.012, 0.935, "Down the curve, slope by slope", **TITLE)
         self.curve = left.plot([], [], color=GREY, lw=4, alpha=0.45, solid_capstyle="round")[0]
         self.minima = left.plot([], [], "*", color=GREEN, ms=13, mec="white", zorder=2.5)[0]
-        self.hops = left.plot([], [], "-", color=BLUE, lw=1.1, alpha=0.8, zorder=3)[0]
-        self.points = left.plot([], [], "o", color=BLUE, ms=5, zorder=3.1)[0]
-        self.first = left.plot([], [], "o", color="white", ms=8, mec=BLUE, mew=2, zorder=4)[0]
-        self.last = left.plot([], [], "D", color=RED, ms=8, mec="white", zorder=5)[0]
+        self.hops = self.line(left, "-", color=BLUE, lw=1.1, alpha=0.8, zorder=3)
+        self.points = self.line(left, "o", color=BLUE, ms=5, zorder=3.1)
+        self.first = self.line(left, "o", color="white", ms=8, mec=BLUE, mew=2, zorder=4)
+        self.last = self.line(left, "D", color=RED, ms=8, mec="white", zorder=5)
 
-        right = self.right = fig.add_axes((0.575, 0.14, 0.41, 0.65))
-        right.set(xlim=(0, SPANS[0]), ylim=(-SIDE, SIDE), xlabel="step")
+        right = self.right = fig.add_axes((0.575, 0.14, 0.41, 0.65), xlabel="step")
+        right.set(xlim=(0, SPANS[0]), ylim=(-SIDE, SIDE))
         right.set_ylabel("x", labelpad=0)
         left.xaxis.labelpad = right.xaxis.labelpad = 0
         self.levels = [right.axhline(0, color=GREEN, lw=1.2, ls="--") for _ in range(2)]
-        self.track = right.plot([], [], "o-", color=BLUE, ms=4.5, lw=1.4, zorder=3)[0]
-        self.track_last = right.plot([], [], "D", color=RED, ms=8, mec="white", zorder=5)[0]
-        self.title = QuickText(right, whole, fontsize=12, fontweight="bold")
-        self.title.set_position((0.535, 0.935))
-        self.words = QuickText(right, whole, fontsize=10.5)
-        self.alarm = QuickText(right, whole, fontsize=10.5, color=RED_INK, weight="bold")
-        for text in (self.words, self.alarm):
-            text.set_position((0.535, 0.84))
-        self.shown, self.span = "", SPANS[0]
-        return [
-            self.hops,
-            self.points,
-            self.first,
-            self.last,
-            self.track,
-            self.track_last,
-            self.rule,
-            self.title,
-            self.words,
-            self.alarm,
-        ]
+        self.track = self.line(right, "o-", color=BLUE, ms=4.5, lw=1.4, zorder=3)
+        self.track_last = self.line(right, "D", color=RED, ms=8, mec="white", zorder=5)
+        words = {"by": "figure", "fontsize": 10.5}
+        self.rule = self.text(left, 0.012, 0.84, **words)
+        self.title = self.text(right, 0.535, 0.935, by="figure", **TITLE)
+        self.words = self.text(right, 0.535, 0.84, **words)
+        self.alarm = self.text(right, 0.535, 0.84, color=RED_INK, weight="bold", **words)
+        return self.moving
 
     def update(self, result: Descent) -> None:
         valley = VALLEYS[result.function]
         num_steps = len(result.path) - 1
         span = min(span for span in SPANS if span >= num_steps)
-        if result.function != self.shown or span != self.span:
-            self.shown, self.span = result.function, span
+        if self.new_ground((result.function, span)):
             grid = np.linspace(-SIDE, SIDE, 261)  # with 0, where |x| has its kink
             self.curve.set_data(grid, valley.value(grid))
             self.left.set_ylim(*valley.ylim)
@@ -223,7 +190,6 @@ class DescentExplorer(Playground):
             self.minima.set_data(valley.minima, [valley.value(x) for x in valley.minima])
             for level, place in zip(self.levels, valley.minima * 2, strict=False):
                 level.set_ydata([place, place])
-            self.invalidate((result.function, span))
         # Far outside the picture a line is not drawn any better, only slower.
         path = np.clip(result.path[np.isfinite(result.path)], -40, 40)
         heights = valley.value(path)
@@ -234,7 +200,7 @@ class DescentExplorer(Playground):
         steps = np.arange(len(path))
         self.track.set_data(steps, path)
         self.track_last.set_data(steps[-1:], path[-1:])
-        self.title.set_text(f"After {steps_text(num_steps)}: {place_text(result)}")
+        self.title.set_text(f"After {counted(num_steps, 'step')}: {place_text(result)}")
         slope = valley.slope(result.start)
         after = rounded(result.start - result.lr * slope)
         product = f"{result.lr:.2g} · {_signed(rounded(slope))}"
@@ -247,7 +213,7 @@ class DescentExplorer(Playground):
     def summary(self, result: Descent) -> str:
         text = (
             f"{result.function} from {result.start:g}, learning rate {result.lr:.2g}: after "
-            f"{steps_text(len(result.path) - 1)} {place_text(result)}"
+            f"{counted(len(result.path) - 1, 'step')} {place_text(result)}"
         )
         if result.diverged_at is None:
             text += f", f(x) = {rounded(VALLEYS[result.function].value(result.last)):g}"
@@ -262,16 +228,3 @@ def _signed(number: float) -> str:
 def place_text(result: Descent) -> str:
     """ "x = 0.5369", or that there is none."""
     return "far away" if result.diverged_at is not None else f"x = {rounded(result.last):g}"
-
-
-def descent_explorer(**values: Any) -> DescentExplorer:
-    """Walk down a curve by gradient descent, with a learning rate from crawl to divergence.
-
-    Args:
-        **values: where the controls start: function (a name of `VALLEYS`), lr (0.001 … 3),
-            start (−6 … 6), num_steps (0 … 60).
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return DescentExplorer(**values)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from course_utils.live.controls import Control, Slider, Toggle
+from course_utils.live.controls import Toggle, share_slider
 from course_utils.live.playground import Playground
-from course_utils.live.quick_text import QuickText
 from course_utils.paths import ema
-from course_utils.plotting import BLUE, GREY, RED
+from course_utils.playgrounds.parts import HALO, TITLE, Parts
+from course_utils.playgrounds.words import counted
+from course_utils.plotting import BLUE, GREY, RED, RED_INK
 from course_utils.printing import rounded
 
 DAYS = 120
 DAYS_SHOWN = 60  # in the panel of the weights
 LOWEST = -4.0  # °C
-RED_INK = "#a84900"  # darker than the line, to be read as text
 TOPS = (100.0, 40.0, 15.0, 6.0, 2.5)  # upper ends of the weights' axis, in percent
 
 
@@ -59,81 +58,48 @@ def average_series(beta: float, bias_correction: bool) -> Average:
     return Average(beta, bias_correction, series, averages, weights)
 
 
-class EmaExplorer(Playground):
-    """A noisy series, its exponentially weighted average, and the weights; see `ema_explorer`."""
+class EmaExplorer(Parts, Playground):
+    """Explore the exponentially weighted average of a noisy series of 120 daily temperatures."""
 
     width, height = 9.0, 3.4
+    controls = (
+        share_slider("beta", 0.9, label="β", width="430px",
+                     tip="how much of the old average is kept each day"),
+        Toggle("bias_correction", False, label="bias correction", width="180px",
+               tip="divide by the sum of the weights, 1 − βᵗ on day t"),
+    )  # fmt: skip
+    compute = staticmethod(average_series)
 
-    def controls(self) -> Iterable[Control]:
-        return [
-            Slider(
-                "beta",
-                0.9,
-                label="β",
-                low=0.0,
-                high=0.99,
-                step=0.01,
-                width="430px",
-                tip="how much of the old average is kept each day",
-            ),
-            Toggle(
-                "bias_correction",
-                False,
-                label="bias correction",
-                width="180px",
-                tip="divide by the sum of the weights, 1 − βᵗ on day t",
-            ),
-        ]
-
-    def compute(self, *, beta: float, bias_correction: bool) -> Average:
-        return average_series(beta, bias_correction)
-
-    def draw(self, fig: Any) -> Iterable[Any]:
-        series = temperatures()
+    def draw(self, fig: Any) -> list[Any]:
         days = np.arange(1, DAYS + 1)
-        halo = dict(boxstyle="square,pad=0.15", fc="white", ec="none", alpha=0.85)
-        left = self.left = fig.add_axes((0.065, 0.145, 0.53, 0.745))
+        left = fig.add_axes((0.065, 0.145, 0.53, 0.745))
         left.set(xlim=(0, DAYS + 1), ylim=(LOWEST, 27), xlabel="day", ylabel="temperature (°C)")
-        left.plot(days, series, "o", ms=4, color=GREY, alpha=0.6, zorder=2)
+        left.plot(days, temperatures(), "o", ms=4, color=GREY, alpha=0.6, zorder=2)
         left.text(62, 18.5, "measured", color=GREY, fontsize=10.5)
-        self.span = left.plot([], [], color=RED, lw=5, solid_capstyle="butt", zorder=3)[0]
-        self.span_label = QuickText(left, left.transData, (0, 5), color=RED_INK, ha="right")
-        self.line = left.plot([], [], color=BLUE, zorder=3)[0]
-        self.end = left.plot([], [], "s", color=BLUE, ms=7, mec="white", zorder=4)[0]
-        self.plain = left.plot([], [], ":", color=RED, lw=2, zorder=2.5)[0]
-        self.plain_label = QuickText(
-            left, left.transData, (8, -6), zorder=4, color=RED_INK, va="top", bbox=halo
+        self.span = self.line(left, color=RED, lw=5, solid_capstyle="butt", zorder=3)
+        self.span_label = self.text(left, by="data", offset=(0, 5), color=RED_INK, ha="right")
+        self.mean = self.line(left, color=BLUE, zorder=3)
+        self.end = self.line(left, "s", color=BLUE, ms=7, mec="white", zorder=4)
+        self.plain = self.line(left, ":", color=RED, lw=2, zorder=2.5)
+        beside = {"by": "data", "offset": (8, -6), "va": "top"}
+        self.plain_label = self.text(
+            left, 0, 0, "without correction", zorder=4, color=RED_INK, bbox=HALO, **beside
         )
-        self.plain_label.set_text("without correction")
-        self.title = QuickText(left, fontsize=12, fontweight="bold")
-        self.title.set_position((0, 1.035))
+        self.title = self.text(left, 0, 1.035, **TITLE)
 
         right = self.right = fig.add_axes((0.68, 0.145, 0.305, 0.745))
         right.set(xlim=(-0.8, DAYS_SHOWN), ylim=(0, TOPS[0]))
         right.set(xlabel="days ago", ylabel="weight (%)", title="Its weights fade by β a day")
-        self.stems = LineCollection([], colors=BLUE, lw=1.8, zorder=2)
-        right.add_collection(self.stems, autolim=False)
-        self.mark = right.plot([], [], "--", color=RED, lw=1.6, zorder=3)[0]
-        self.mark_label = QuickText(right, zorder=4, color=RED_INK, va="top", bbox=halo)
+        self.stems = self.add(right, LineCollection([], colors=BLUE, lw=1.8, zorder=2))
+        self.mark = self.line(right, "--", color=RED, lw=1.6, zorder=3)
+        self.mark_label = self.text(right, zorder=4, color=RED_INK, va="top", bbox=HALO)
         left.xaxis.labelpad = right.xaxis.labelpad = 0
-        self.top = TOPS[0]
-        return [
-            self.span,
-            self.span_label,
-            self.line,
-            self.end,
-            self.plain,
-            self.plain_label,
-            self.title,
-            self.stems,
-            self.mark,
-            self.mark_label,
-        ]
+        return self.moving
 
     def update(self, result: Average) -> None:
         days = np.arange(1, DAYS + 1)
         window = result.window
-        self.line.set_data(days, result.averages)
+        self.mean.set_data(days, result.averages)
         self.end.set_data([DAYS], [result.averages[-1]])
         self.span.set_data([max(DAYS + 0.5 - window, 0.5), DAYS + 0.5], [LOWEST + 0.4] * 2)
         self.span_label.set_position((DAYS + 0.5, LOWEST + 0.4))
@@ -143,10 +109,8 @@ class EmaExplorer(Playground):
 
         percent = 100 * result.weights
         top = min(top for top in TOPS if top >= percent[0])
-        if top != self.top:  # in a few coarse steps: a new axis is a new background
-            self.top = top
+        if self.new_ground(top):
             self.right.set_ylim(0, top)
-            self.invalidate(top)
         ago = np.arange(DAYS_SHOWN)
         self.stems.set_segments([[(day, 0), (day, percent[day])] for day in ago])
         shown = window <= DAYS_SHOWN
@@ -188,17 +152,4 @@ class EmaExplorer(Playground):
 
 def days_text(days: float) -> str:
     """ "1 day", "10 days", "1.4 days"."""
-    text = f"{round(days, 1):g}"
-    return f"{text} day" if text == "1" else f"{text} days"
-
-
-def ema_explorer(**values: Any) -> EmaExplorer:
-    """Explore the exponentially weighted average of a noisy series of 120 daily temperatures.
-
-    Args:
-        **values: where the controls start: beta (0 … 0.99), bias_correction (True or False).
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return EmaExplorer(**values)
+    return counted(f"{round(days, 1):g}", "day")

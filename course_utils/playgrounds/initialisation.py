@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from matplotlib.collections import PolyCollection
 
-from course_utils.live.controls import Choice, Control, Notches, Slider, row
+from course_utils.live.controls import Choice, Notches, Slider, row
 from course_utils.live.playground import Playground
-from course_utils.live.quick_text import QuickText
 from course_utils.names import look_up
-from course_utils.plotting import BLUE, GREEN, GREY, RED
+from course_utils.playgrounds.parts import HALO, TITLE, Parts
+from course_utils.plotting import BLUE, GREEN, GREEN_INK, GREY, RED
 
 DEPTH = 12
 SAMPLES = 64
@@ -139,63 +139,39 @@ def number(x: float) -> str:
     return f"{x:.2g}"
 
 
-class InitExplorer(Playground):
-    """Activations and gradients of a deep network before training; see `init_explorer`."""
+class InitExplorer(Parts, Playground):
+    """Follow a signal through 12 freshly initialised layers, and a gradient back."""
 
     width, height = 9.0, 3.5
-
-    def controls(self) -> Iterable[Control]:
-        return (
-            Choice(
-                "activation",
-                "tanh",
-                options=tuple(ACTIVATIONS),
-                width="190px",
-                tip="applied after each of the 12 layers",
-            ),
-            Choice(
-                "init",
-                "Xavier normal",
-                "initialisation",
-                options=tuple(INITIALISATIONS),
-                width="250px",
-                tip="how the standard deviation of the weights follows from the width",
-            ),
-            Notches("width", 64, "units per layer", options=WIDTHS, width="270px"),
-            Slider(
-                "gain",
-                1.0,
-                low=0.01,
-                high=10.0,
-                log=True,
-                step=0.02,
-                width="560px",
-                tip="factor on all weights; with plain normal it is their standard deviation",
-            ),
-        )
+    controls = (
+        Choice("activation", "tanh", options=tuple(ACTIVATIONS), width="190px",
+               tip="applied after each of the 12 layers"),
+        Choice("init", "Xavier normal", "initialisation", options=tuple(INITIALISATIONS),
+               width="250px",
+               tip="how the standard deviation of the weights follows from the width"),
+        Notches("width", 64, "units per layer", options=WIDTHS, width="270px"),
+        Slider("gain", 1.0, low=0.01, high=10.0, log=True, step=0.02, width="560px",
+               tip="factor on all weights; with plain normal it is their standard deviation"),
+    )  # fmt: skip
+    compute = staticmethod(send_signal)
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
-        first = row(rows["activation"], rows["init"], rows["width"])
-        return [first, row(rows["gain"], self.reset_button())]
-
-    def compute(self, **values: Any) -> Signal:
-        return send_signal(**values)
+        gain = rows.pop("gain")
+        return [row(*rows.values()), row(gain, self.reset_button())]
 
     # -- picture -----------------------------------------------------------------------------------
 
-    def draw(self, fig: Any) -> Iterable[Any]:
-        left = self.left = fig.add_axes((0.092, 0.145, 0.49, 0.74))
+    def draw(self, fig: Any) -> list[Any]:
+        left = fig.add_axes((0.092, 0.145, 0.49, 0.74))
         left.set(xlim=(0.4, DEPTH + 0.6), ylim=(-EDGE, EDGE), xlabel="layer")
         left.set_ylabel("activations", labelpad=2)
         left.set_xticks(range(1, DEPTH + 1))
         left.set_yticks(range(-3, 4), ["≤ −3", "−2", "−1", "0", "1", "2", "≥ 3"])
         left.xaxis.grid(False)
-        self.violins = PolyCollection([], facecolors=BLUE, lw=0, alpha=0.8)
-        left.add_collection(self.violins, autolim=False)
-        self.title = QuickText(left, fontsize=12, fontweight="bold")
-        self.title.set_position((0, 1.04))
+        self.violins = self.add(left, PolyCollection([], facecolors=BLUE, lw=0, alpha=0.8))
+        self.title = self.text(left, 0, 1.04, **TITLE)
 
-        right = self.right = fig.add_axes((0.69, 0.145, 0.295, 0.74))
+        right = fig.add_axes((0.69, 0.145, 0.295, 0.74))
         right.set(xlim=(-0.5, DEPTH + 0.5), ylim=(LOWEST, HIGHEST), yscale="log", xlabel="layer")
         right.set_xticks(range(0, DEPTH + 1, 2))
         right.set_yticks([1e-3, 1e-2, 0.1, 1, 10, 100, 1000])
@@ -203,17 +179,16 @@ class InitExplorer(Playground):
         right.minorticks_off()
         right.set_ylabel("standard deviation", labelpad=0)
         right.axhspan(*BAND, color=GREEN, alpha=0.22, lw=0)
-        right.text(-0.3, 2.2, "goal: 0.5 to 2", color="#00694d", fontsize=9.5)
+        right.text(-0.3, 2.2, "goal: 0.5 to 2", color=GREEN_INK, fontsize=9.5)
         style = dict(markersize=5, clip_on=False, zorder=3)
-        (self.forward,) = right.plot([], [], "o-", color=BLUE, label="activations →", **style)
-        (self.backward,) = right.plot([], [], "s--", color=RED, label="← gradients", **style)
+        self.forward = self.line(right, "o-", color=BLUE, label="activations →", **style)
+        self.backward = self.line(right, "s--", color=RED, label="← gradients", **style)
         right.legend(loc="lower left", bbox_to_anchor=(-0.03, 0.98), ncols=2, fontsize=9.5,
                      handlelength=2.0, columnspacing=1.0, borderpad=0.1)  # fmt: skip
-        halo = dict(boxstyle="square,pad=0.15", fc="white", ec="none", alpha=0.85)
-        self.sigma = QuickText(right, zorder=4, color=GREY, fontsize=10, ha="right", bbox=halo)
-        self.sigma.set_position((0.98, 0.04))
+        grey = {"color": GREY, "fontsize": 10, "ha": "right", "bbox": HALO}
+        self.sigma = self.text(right, 0.98, 0.04, zorder=4, **grey)
         left.xaxis.labelpad = right.xaxis.labelpad = 1
-        return [self.violins, self.title, self.forward, self.backward, self.sigma]
+        return self.moving
 
     def update(self, result: Signal) -> None:
         self.violins.set_verts(violins(result.shares))
@@ -246,17 +221,3 @@ def violins(shares: np.ndarray) -> np.ndarray:
     x = np.concatenate([centres + steps, (centres - steps)[:, ::-1]], axis=1)
     y = np.broadcast_to(np.concatenate([edges, edges[::-1]]), x.shape)
     return np.stack([x, y], axis=2)
-
-
-def init_explorer(**values: Any) -> InitExplorer:
-    """Follow a signal through 12 freshly initialised layers, and a gradient back.
-
-    Args:
-        **values: where the controls start: activation ("tanh", "ReLU", "sigmoid", "none"), init
-            ("Xavier normal", "Kaiming normal", "plain normal"), width (16, 32, 64, 128) and gain
-            (0.01 … 10).
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return InitExplorer(**values)

@@ -12,6 +12,7 @@ import torch
 
 from course_utils.convolution import output_size, unfold
 from course_utils.data import digits
+from course_utils.playgrounds.words import signed
 from course_utils.printing import rounded
 
 SIDE = 28  # pixels of the digits
@@ -119,11 +120,6 @@ def convolve(
     return FeatureMap(digit, name, kernel.reshape(3, 3), stride, padding, values, unit, window)
 
 
-def minus(value: float, decimals: int = 2) -> str:
-    """The number, rounded, with a typographic minus."""
-    return f"{rounded(value, decimals):g}".replace("-", "−")
-
-
 def two(value: float) -> str:
     """The number with two decimals; a bare "0" where it is nothing."""
     return "0" if abs(value) < 1e-9 else f"{rounded(value, 2):.2f}".replace("-", "−")
@@ -137,8 +133,8 @@ def formula(result: FeatureMap) -> str:
 
 def flat_words(total: float) -> str:
     """What a kernel whose weights add up to ``total`` makes of an area of one even grey."""
-    becomes = {0.0: "vanish", 1.0: "stay"}.get(total, f"times {minus(total)}")
-    return f"weights add up to {minus(total)}: flat areas {becomes}"
+    becomes = {0.0: "vanish", 1.0: "stay"}.get(total, f"times {signed(total)}")
+    return f"weights add up to {signed(total)}: flat areas {becomes}"
 
 
 def title_name(result: FeatureMap) -> str:

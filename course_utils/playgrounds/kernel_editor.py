@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,9 +9,9 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
-from course_utils.live.controls import Choice, Control, Notches, Slider, row
+from course_utils.live.controls import Choice, Notches, Slider, row
 from course_utils.live.playground import Playground
-from course_utils.live.quick_text import QuickText
+from course_utils.playgrounds.digit_panels import EDGE, FRAME, DigitPanels, place_sliders
 from course_utils.playgrounds.kernel_compute import (
     KERNELS,
     NAMES,
@@ -30,12 +29,11 @@ from course_utils.playgrounds.kernel_compute import (
     two,
     weight_words,
 )
-from course_utils.playgrounds.moving_parts import MovingParts
-from course_utils.plotting import BLUE, GREY, RED
+from course_utils.playgrounds.parts import TITLE, box, say
+from course_utils.plotting import BLUE, BLUE_INK, GREY, RED
 
 # From orange (negative) through white (0) to blue (positive).
 SIGNED = LinearSegmentedColormap.from_list("signed", [RED, "#ffffff", BLUE])
-MARGIN = 2.5  # pixels around the digit: where padding has its place
 CELL = (0.46, 0.27)  # inches, of the small tables
 TABLES = {"window": (3.0, 2.0), "kernel": (4.65, 2.0), "products": (3.0, 0.72)}
 PANELS = (0.08, 6.17)  # left edges of the two images, inches
@@ -57,44 +55,37 @@ class Weight(Notches):
         return widgets.SelectionSlider(options=labels, value=self.default, **self._common())
 
 
-class KernelEditor(MovingParts, Playground):
-    """Nine sliders for a kernel, and the feature map it makes; see `kernel_editor`."""
+def _weight(name: str, weight: float) -> Weight:
+    tip = f"the weight in row {name[1]}, column {name[2]} of the kernel"
+    return Weight(name, weight, options=WEIGHTS, width="126px", tip=tip)
+
+
+class KernelEditor(DigitPanels, Playground):
+    """Slide a 3×3 kernel over a digit: nine weights, stride, padding, and one window in numbers.
+
+    The place to look at is a row and a column from −1 to 28; the weights are called w00, w01, … w22
+    by their row and column. kernel="own" stands for the last ones that were set by hand.
+    """
 
     width, height = 9.0, 3.5
     pointer = True
+    panels = (PANELS, PANEL, PANEL_Y)
+    controls = (
+        Choice("digit", 5, options=tuple(range(10)), width="96px"),
+        Choice("kernel", START, options=(*KERNELS, OWN), width="196px",
+               tip="sets the nine weights; own: the last ones that you have set by hand"),
+        Slider("stride", 1, low=1, high=3, width="246px", tip="pixels from window to window"),
+        Slider("padding", 0, low=0, high=2, width="246px", tip="rows of zeros on every side"),
+        *place_sliders(8, 4, -1, SIDE, label="look at row", width="246px",
+                       tip="or click on a picture"),
+        *map(_weight, NAMES, KERNELS[START]),
+    )  # fmt: skip
 
     def __init__(self, **values: Any) -> None:
         self._by_hand: dict[str, float] | None = None  # the last weights that were nobody's
         name = values.get("kernel", START)
         super().__init__(**({**self._weights_of(name), **values} if name in KERNELS else values))
         self._values["kernel"] = self._defaults["kernel"] = self._named(self._values, name)
-
-    def controls(self) -> Iterable[Control]:
-        place = {"low": -1, "high": SIDE, "width": "246px", "tip": "or click on a picture"}
-        return [
-            Choice("digit", 5, options=tuple(range(10)), width="96px"),
-            Choice(
-                "kernel",
-                START,
-                options=(*KERNELS, OWN),
-                width="196px",
-                tip="sets the nine weights; own: the last ones that you have set by hand",
-            ),
-            Slider("stride", 1, low=1, high=3, width="246px", tip="pixels from window to window"),
-            Slider("padding", 0, low=0, high=2, width="246px", tip="rows of zeros on every side"),
-            Slider("row", 8, "look at row", **place),
-            Slider("column", 4, **place),
-            *(
-                Weight(
-                    name,
-                    weight,
-                    options=WEIGHTS,
-                    width="126px",
-                    tip=f"the weight in row {name[1]}, column {name[2]} of the kernel",
-                )
-                for name, weight in zip(NAMES, KERNELS[START], strict=True)
-            ),
-        ]
 
     def compute(
         self,
@@ -139,115 +130,67 @@ class KernelEditor(MovingParts, Playground):
         if self.values[name] != value:
             self.set(**{name: value})
 
-    # -- pointer and keys: which window is looked at -----------------------------------------------
-
-    def on_pointer(self, events: list[tuple[str, float, float]]) -> None:
-        for kind, x, y in events:
-            for left in PANELS if kind != "up" else ():
-                u, v = (x * self.width - left) / PANEL, (y * self.height - PANEL_Y) / PANEL
-                if 0 <= u <= 1 and 0 <= v <= 1:
-                    span = SIDE + 2 * MARGIN
-                    self._look(round((1 - v) * span - MARGIN - 0.5), round(u * span - MARGIN - 0.5))
-
-    def on_key(self, key: str, shift: bool) -> None:
-        down, right = {
-            "ArrowUp": (-1, 0),
-            "ArrowDown": (1, 0),
-            "ArrowLeft": (0, -1),
-            "ArrowRight": (0, 1),
-        }.get(key, (0, 0))
-        by = self.values["stride"] * (3 if shift else 1)
-        self._look(self.values["row"] + by * down, self.values["column"] + by * right)
-
-    def _look(self, row: int, column: int) -> None:
-        self.set(row=min(max(row, -1), SIDE), column=min(max(column, -1), SIDE))
+    def jump(self, shift: bool) -> int:
+        return self.values["stride"] * (3 if shift else 1)
 
     # -- drawing -----------------------------------------------------------------------------------
 
-    def draw(self, fig: Any) -> Iterable[Any]:
-        ax = self.ax = fig.add_axes((0, 0, 1, 1), xlim=(0, self.width), ylim=(0, self.height))
-        ax.set_axis_off()
-        self._moving: list[Any] = []
-        self.left, self.right = (self._panel(fig, x) for x in PANELS)
+    def draw(self, fig: Any) -> list[Any]:
+        ax = self.sheet(fig)
+        self.left, self.right = (self.panel(fig, x) for x in PANELS)
         none = dict(fc="none", zorder=4)
-        self.zeros = self._patch(self.left, fc="#dcebf5", ec=BLUE, lw=1, ls=":", zorder=0.5)
-        self.digit = self._image(self.left, "gray_r", 0, 1)
-        self.map = self._image(self.right, SIGNED, -1, 1)
+        self.zeros = self.patch(self.left, fc="#dcebf5", ec=BLUE, lw=1, ls=":", zorder=0.5)
+        grey, signed = (
+            {"cmap": cmap, "vmin": low, "vmax": 1, "zorder": 1}
+            for cmap, low in (("gray_r", 0), (SIGNED, -1))
+        )
+        self.digit = self.moves(self.image(self.left, np.zeros((2, 2)), **grey))
+        self.map = self.moves(self.image(self.right, np.zeros((2, 2)), **signed))
         for panel in (self.left, self.right):
-            edge = self._patch(panel, ec=GREY, lw=1, ls=(0, (4, 3)), **none)
-            edge.set_bounds(-0.5, -0.5, SIDE, SIDE)
+            self.patch(panel, zorder=4, **EDGE).set_bounds(-0.5, -0.5, SIDE, SIDE)
         self.spots = [
             (
-                self._patch(panel, ec="white", lw=4.5, **none),
-                self._patch(panel, ec="#b36b00", lw=2.4, **none),
+                self.patch(panel, ec="white", lw=4.5, **none),
+                self.patch(panel, ec=FRAME, lw=2.4, **none),
             )
             for panel in (self.left, self.right)
         ]
-        bold = dict(fontsize=12, fontweight="bold", va="center")
-        self.titles = [self._text(x, 3.31, **bold) for x in (PANELS[0], 3.0, PANELS[1])]
-        small = dict(fontsize=10, va="center")
-        self.size_words = self._text(PANELS[0], 0.2, **small)
-        self.flat_words = self._text(3.0, 0.2, **small)
-        self.strength = self._text(3.0, 0.44, **small)
-        self.zeros_words = QuickText(
-            self.left, self.left.transData, fontsize=9, color="#005a8e", ha="center", va="center"
-        )
-        self._moving.append(self.zeros_words)
+        self.titles = [self.word(x, 3.31, **TITLE) for x in (PANELS[0], 3.0, PANELS[1])]
+        self.size_words = self.word(PANELS[0], 0.2, fontsize=10)
+        self.flat_words = self.word(3.0, 0.2, fontsize=10)
+        self.strength = self.word(3.0, 0.44, fontsize=10)
+        middle = dict(ha="center", va="center")
+        self.zeros_words = self.text(self.left, by="data", fontsize=9, color=BLUE_INK, **middle)
         self._tables(ax)
         bar = np.linspace(-1, 1, 201)[None]
         ax.imshow(bar, cmap=SIGNED, extent=(6.85, 8.22, 0.14, 0.28), aspect="auto", zorder=1)
         ax.set(xlim=(0, self.width), ylim=(0, self.height))
-        self.ends = [
-            self._text(6.79, 0.2, ha="right", **small),
-            self._text(8.28, 0.2, ha="left", **small),
-        ]
-        return self._moving
-
-    def _panel(self, fig: Any, left: float) -> Any:
-        size = (left / self.width, PANEL_Y / self.height, PANEL / self.width, PANEL / self.height)
-        panel = fig.add_axes(size)
-        low, high = -0.5 - MARGIN, SIDE - 0.5 + MARGIN
-        panel.set(xlim=(low, high), ylim=(high, low))
-        panel.set_axis_off()
-        return panel
-
-    def _image(self, panel: Any, cmap: Any, low: float, high: float) -> Any:
-        limits = panel.get_xlim(), panel.get_ylim()
-        image = panel.imshow(
-            np.zeros((2, 2)), cmap=cmap, vmin=low, vmax=high, interpolation="nearest", zorder=1
-        )
-        panel.set(xlim=limits[0], ylim=limits[1])
-        self._moving.append(image)
-        return image
+        ends = ((6.79, "right"), (8.28, "left"))
+        self.ends = [self.word(x, 0.2, ha=side, fontsize=10) for x, side in ends]
+        return self.moving
 
     def _tables(self, ax: Any) -> None:
         """The window, the kernel and their products: nine cells each, and the sum."""
         cells, self.numbers = [], {}
-        (width, height), style = CELL, dict(ha="center", va="center", fontsize=10)
+        (width, height), style = CELL, dict(ha="center", fontsize=10)
         for name, (left, low) in TABLES.items():
             corners = [
                 (left + j * width, low + (2 - i) * height) for i in range(3) for j in range(3)
             ]
-            cells += [
-                [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
-                for x, y in corners
-            ]
+            cells += [box(x, y, width, height) for x, y in corners]
             self.numbers[name] = []
             for x, y in corners:
-                number = self._text(x + width / 2, y + height / 2, **style)
+                number = self.word(x + width / 2, y + height / 2, **style)
                 self.numbers[name].append(number)
                 style = {"like": self.numbers["window"][0]}  # they often say the same
             ax.text(left, low + 3 * height + 0.12, name, fontsize=10.5, color=GREY, va="center")
-        self.cells = PolyCollection(cells, edgecolors=GREY, linewidths=0.8, zorder=2)
-        ax.add_collection(self.cells, autolim=False)
-        self._moving.append(self.cells)
+        cells = PolyCollection(cells, edgecolors=GREY, linewidths=0.8, zorder=2)
+        self.cells = self.add(ax, cells)
         signs = dict(ha="center", va="center", fontsize=15)
         ax.text(4.515, 2.0 + 1.5 * height, "×", **signs)
         ax.text(4.515, 0.72 + 1.5 * height, "→", **signs)
         ax.text(4.68, 0.72 + 3 * height + 0.12, "their sum", fontsize=10.5, color=GREY, va="center")
-        self.sum = self._text(
-            4.68, 0.72 + 1.5 * height, fontsize=17, fontweight="bold", va="center"
-        )
+        self.sum = self.word(4.68, 0.72 + 1.5 * height, fontsize=17, fontweight="bold")
 
     def update(self, result: FeatureMap) -> None:
         self.digit.set_data(digit_image(result.digit))
@@ -293,8 +236,7 @@ class KernelEditor(MovingParts, Playground):
             [two(value) for value in products.ravel()],
         ]
         for texts, row_words in zip(self.numbers.values(), words, strict=True):
-            for text, word in zip(texts, row_words, strict=True):
-                text.set_text(word)
+            say(texts, row_words)
         self.sum.set_text(two(result.value))
 
     def summary(self, result: FeatureMap) -> str:
@@ -334,17 +276,3 @@ def tints(values: np.ndarray, least: float = 1e-9) -> np.ndarray:
     share = (0.6 * np.abs(flat) / max(np.abs(flat).max(), least))[:, None]
     full = np.where(flat[:, None] < 0, to_rgb(RED), to_rgb(BLUE))
     return 1 - share * (1 - full)
-
-
-def kernel_editor(**values: Any) -> KernelEditor:
-    """Slide a 3×3 kernel over a digit: nine weights, stride and padding, and one window in numbers.
-
-    Args:
-        **values: where the controls start: digit (0 … 9), kernel (a name of `KERNELS`, or "own"),
-            stride (1 … 3), padding (0 … 2), row and column (−1 … 28: where to look), and the
-            weights w00, w01, … w22 (row, column), each one of `WEIGHTS`.
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return KernelEditor(**values)

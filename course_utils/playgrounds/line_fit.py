@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from course_utils.live.controls import Control, Slider, row
+from course_utils.live.controls import Slider
 from course_utils.live.playground import Playground
-from course_utils.live.quick_text import QuickText
-from course_utils.plotting import BLACK, GREY, LOSS_STYLES, RED
+from course_utils.playgrounds.losses_1d import beta_slider
+from course_utils.playgrounds.parts import ARROWS, TITLE, Event, Parts, say
+from course_utils.playgrounds.words import signed
+from course_utils.plotting import BLACK, GREY, LOSS_STYLES, RED, RED_INK
 from course_utils.printing import rounded
 
 NAMES = ("MSE", "MAE", "smooth L1")
@@ -21,7 +22,6 @@ X_END = 14.0  # of the picture; the twelve points lie between 0.5 and 9.5
 Y_LOW, Y_HIGH = -6.0, 12.0
 PANEL = (0.06, 0.135, 0.545, 0.755)  # axes of the points, in fractions of the figure
 ROWS = (0.73, 0.53, 0.33)
-COLUMNS = (0.795, 0.985)  # right edges of the numbers
 
 
 def twelve_points() -> tuple[np.ndarray, np.ndarray]:
@@ -144,80 +144,40 @@ def fit_lines(x: float, y: float, beta: float) -> Fits:
 
 def line_text(slope: float, intercept: float) -> str:
     """ "y = 0.5·x + 1"."""
-    slope, intercept = round(slope, 2) + 0.0, round(intercept, 2) + 0.0
-    sign = "−" if intercept < 0 else "+"
-    return f"y = {slope:g}·x {sign} {abs(intercept):g}".replace("-", "−")
+    sign = "−" if round(intercept, 2) < 0 else "+"
+    return f"y = {signed(slope)}·x {sign} {signed(abs(intercept))}"
 
 
-class LineFit(Playground):
-    """Twelve points, one outlier, three lines; see `line_fit`."""
+class LineFit(Parts, Playground):
+    """Drag one outlier and watch the best lines under MSE, MAE and smooth L1."""
 
     width, height = 9.0, 3.7
     pointer = True
-
-    def controls(self) -> Iterable[Control]:
-        return [
-            Slider(
-                *("x", 9.0, "outlier x"),
-                low=0.0,
-                high=X_END,
-                step=0.1,
-                width="265px",
-                tip="where the outlier stands; dragging it moves this too",
-            ),
-            Slider(
-                *("y", -3.0, "outlier y"),
-                low=Y_LOW,
-                high=Y_HIGH,
-                step=0.1,
-                width="265px",
-                tip="how high the outlier stands; dragging it moves this too",
-            ),
-            Slider(
-                *("beta", 1.0, "β of smooth L1"),
-                low=0.1,
-                high=10.0,
-                log=True,
-                width="270px",
-                tip="errors below β are squared, larger ones are not",
-            ),
-        ]
+    controls = (
+        Slider("x", 9.0, "outlier x", low=0.0, high=X_END, step=0.1, width="265px",
+               tip="where the outlier stands; dragging it moves this too"),
+        Slider("y", -3.0, "outlier y", low=Y_LOW, high=Y_HIGH, step=0.1, width="265px",
+               tip="how high the outlier stands; dragging it moves this too"),
+        beta_slider("270px"),
+    )  # fmt: skip
+    compute = staticmethod(fit_lines)
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
         for widget in rows.values():
             widget.layout.margin = "0 4px 0 0"
-        return [row(*rows.values(), self.reset_button())]
-
-    def compute(self, *, x: float, y: float, beta: float) -> Fits:
-        return fit_lines(x, y, beta)
+        return super().layout(rows)
 
     # -- pointer and keys: move the outlier --------------------------------------------------------
 
-    def on_pointer(self, events: list[tuple[str, float, float]]) -> None:
-        left, bottom, width, height = PANEL
-        target = None
-        for kind, x, y in events:
-            u, v = (x - left) / width, (y - bottom) / height
-            if kind == "down":
-                self._dragging = 0 <= u <= 1 and 0 <= v <= 1
-            if getattr(self, "_dragging", False):
-                target = u * X_END, Y_LOW + v * (Y_HIGH - Y_LOW)
-            if kind == "up":
-                self._dragging = False
+    def on_pointer(self, events: list[Event]) -> None:
+        target = self.dragged(PANEL, events)
         if target is not None:
-            self._move(*target)
+            self._move(target[0] * X_END, Y_LOW + target[1] * (Y_HIGH - Y_LOW))
 
     def on_key(self, key: str, shift: bool) -> None:
-        step = 1.0 if shift else 0.2
-        ways = {
-            "ArrowLeft": (-step, 0),
-            "ArrowRight": (step, 0),
-            "ArrowUp": (0, step),
-            "ArrowDown": (0, -step),
-        }
-        if key in ways:
-            values, (right, up) = self.values, ways[key]
-            self._move(values["x"] + right, values["y"] + up)
+        if key in ARROWS:
+            values, (right, up), step = self.values, ARROWS[key], 1.0 if shift else 0.2
+            self._move(values["x"] + step * right, values["y"] + step * up)
 
     def _move(self, x: float, y: float) -> None:
         x, y = min(max(round(x, 1), 0.0), X_END), min(max(round(y, 1), Y_LOW), Y_HIGH)
@@ -225,46 +185,33 @@ class LineFit(Playground):
 
     # -- picture -----------------------------------------------------------------------------------
 
-    def draw(self, fig: Any) -> Iterable[Any]:
-        left = self.left = fig.add_axes(PANEL)
-        left.set(xlim=(0, X_END), ylim=(Y_LOW, Y_HIGH), xlabel="x", ylabel="y")
+    def draw(self, fig: Any) -> list[Any]:
+        left = fig.add_axes(PANEL, xlim=(0, X_END), ylim=(Y_LOW, Y_HIGH), xlabel="x", ylabel="y")
         left.xaxis.labelpad = left.yaxis.labelpad = 0
         ends = np.array([0, X_END])
         left.plot(ends, TRUE_SLOPE * ends + TRUE_INTERCEPT, color="0.75", lw=6, zorder=1)
         left.plot(*twelve_points(), "o", color=BLACK, ms=6, zorder=4)
-        self.lines = [
-            left.plot([], [], color=style["color"], ls=style["linestyle"], lw=2.3, zorder=3)[0]
-            for style in (LOSS_STYLES[name] for name in NAMES)
+        looks = [
+            {"color": LOSS_STYLES[name]["color"], "ls": LOSS_STYLES[name]["linestyle"], "lw": 2.3}
+            for name in NAMES
         ]
-        (self.outlier,) = left.plot(
-            [], [], "X", color=RED, ms=14, mec="white", mew=1.5, zorder=6, clip_on=False
-        )
-        self.hint = QuickText(left, left.transData, (0, 11), color="#a84900", ha="center")
-        self.title = QuickText(left, fig.transFigure, fontsize=12, fontweight="bold")
-        self.title.set_position((0.06, 0.925))
+        self.lines = [self.line(left, zorder=3, **look) for look in looks]
+        cross = {"color": RED, "ms": 14, "mec": "white", "mew": 1.5, "zorder": 6}
+        self.outlier = self.line(left, "X", clip_on=False, **cross)
+        self.hint = self.text(left, by="data", offset=(0, 11), color=RED_INK, ha="center")
+        self.title = self.text(left, 0.06, 0.925, by="figure", **TITLE)
 
-        table = self.table = fig.add_axes((0.63, 0.0, 0.37, 1))
-        table.set(xlim=(0, 1), ylim=(0, 1))
+        table = fig.add_axes((0.63, 0.0, 0.37, 1), xlim=(0, 1), ylim=(0, 1))
         table.axis("off")
-        heads = (
-            (0.14, "line", "left"),
-            (COLUMNS[0], "off by", "right"),
-            (0.985, "pull", "right"),
-        )
-        for x, word, side in heads:
+        columns = ((0.14, "line", "left"), (0.795, "off by", "right"), (0.985, "pull", "right"))
+        for x, word, side in columns:
             table.text(x, 0.835, word, color=GREY, fontsize=10, ha=side)
         self.words = []
-        for name, y in zip(NAMES, ROWS, strict=True):
-            style = LOSS_STYLES[name]
-            table.plot([0, 0.11], [y, y], color=style["color"], ls=style["linestyle"], lw=2.3)
+        for name, look, y in zip(NAMES, looks, ROWS, strict=True):
+            table.plot([0, 0.11], [y, y], **look)
             table.text(0.14, y + 0.045, name, va="center", fontsize=11, fontweight="bold")
-            cells = [
-                QuickText(table, ha=side, va="center", fontsize=10.5)
-                for side in ("left", "right", "right")
-            ]
-            places = ((0.14, y - 0.045), (COLUMNS[0], y - 0.045), (COLUMNS[1], y - 0.045))
-            for cell, place in zip(cells, places, strict=True):
-                cell.set_position(place)
+            cell = {"va": "center", "fontsize": 10.5}
+            cells = [self.text(table, x, y - 0.045, ha=side, **cell) for x, _, side in columns]
             self.words.append(cells)
         notes = (
             "broad grey line: the truth, y = 0.5·x + 1",
@@ -273,21 +220,15 @@ class LineFit(Playground):
         )
         for i, note in enumerate(notes):
             table.text(0, 0.185 - 0.07 * i, note, color=GREY, fontsize=10)
-        cells = [cell for cells in self.words for cell in cells]
-        return [*self.lines, self.outlier, self.hint, self.title, *cells]
+        return self.moving
 
     def update(self, result: Fits) -> None:
         ends = np.array([0, X_END])
         for line, cells, name in zip(self.lines, self.words, NAMES, strict=True):
             slope, intercept = result.lines[name]
             line.set_data(ends, slope * ends + intercept)
-            words = (
-                line_text(slope, intercept),
-                f"{result.away[name]:.2f}",
-                f"{result.pull[name]:.2f}",
-            )
-            for cell, word in zip(cells, words, strict=True):
-                cell.set_text(word)
+            away, pull = result.away[name], result.pull[name]
+            say(cells, (line_text(slope, intercept), f"{away:.2f}", f"{pull:.2f}"))
         self.outlier.set_data([result.x], [result.y])
         self.hint.set_position((min(max(result.x, 1.0), X_END - 1.0), result.y))
         away = abs(result.y - TRUE_SLOPE * result.x - TRUE_INTERCEPT) > 2.5  # not over the points
@@ -317,16 +258,3 @@ def title_text(result: Fits) -> str:
     if len(off) == 2:
         return f"{off[0]} and {off[1]} follow the outlier"
     return f"Only {off[0]} follows the outlier"
-
-
-def line_fit(**values: Any) -> LineFit:
-    """Drag one outlier and watch the best lines under MSE, MAE and smooth L1.
-
-    Args:
-        **values: where the controls start: x (0 … 14) and y (−6 … 12) of the outlier, beta of
-            smooth L1 (0.1 … 10).
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return LineFit(**values)

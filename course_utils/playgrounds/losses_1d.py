@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from course_utils.live.controls import Choice, Control, Slider, row
+from course_utils.live.controls import Choice, Slider, row
 from course_utils.live.playground import Playground
-from course_utils.live.quick_text import QuickText
+from course_utils.playgrounds.parts import TITLE, Parts, say
+from course_utils.playgrounds.words import signed
 from course_utils.plotting import BLACK, GREY, LOSS_STYLES, RED
 from course_utils.printing import rounded
 
@@ -113,117 +113,78 @@ def explore(view: str, prediction: float, target: float, beta: float) -> Losses:
     )
 
 
-def sign_text(number: float, decimals: int = 2) -> str:
-    """The rounded number with a real minus sign."""
-    return f"{round(number, decimals) + 0.0:g}".replace("-", "−")
+def beta_slider(width: str, **more: Any) -> Slider:
+    """The slider of smooth L1's β."""
+    tip = "errors below β are squared, larger ones are not"
+    ends = {"low": 0.1, "high": 10.0, "log": True}
+    return Slider("beta", 1.0, "β of smooth L1", tip, width, **ends, **more)
 
 
-class LossExplorer(Playground):
-    """Loss and gradient curves with the prediction on each; see `loss_explorer`."""
+class LossExplorer(Parts, Playground):
+    """Explore the losses of one prediction: their values, their gradients, their best answers."""
 
     width, height = 9.0, 3.5
-
-    def controls(self) -> Iterable[Control]:
-        return [
-            Choice("view", ONE, label="show", options=VIEWS, width="260px"),
-            Slider(
-                *("prediction", 2.5, "prediction ŷ"),
-                low=-SIDE,
-                high=SIDE,
-                step=0.1,
-                width="300px",
-                tip="the number that the model gives; for yes or no the logit z",
-            ),
-            Slider(
-                *("target", 0.0, "target, or the outlier"),
-                low=-SIDE,
-                high=SIDE,
-                step=0.1,
-                width="340px",
-                tip="the target y; of five targets the one that lies elsewhere",
-            ),
-            Slider(
-                *("beta", 1.0, "β of smooth L1"),
-                low=0.1,
-                high=10.0,
-                log=True,
-                width="300px",
-                tip="errors below β are squared, larger ones are not",
-            ),
-        ]
+    controls = (
+        Choice("view", ONE, label="show", options=VIEWS, width="260px"),
+        Slider("prediction", 2.5, "prediction ŷ", low=-SIDE, high=SIDE, step=0.1, width="300px",
+               tip="the number that the model gives; for yes or no the logit z"),
+        Slider("target", 0.0, "target, or the outlier", low=-SIDE, high=SIDE, step=0.1,
+               width="340px", only=("view", (ONE, FIVE)),
+               tip="the target y; of five targets the one that lies elsewhere"),
+        beta_slider("300px", only=("view", (ONE, FIVE))),
+    )  # fmt: skip
+    compute = staticmethod(explore)
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
-        def only_what_counts(_: Any = None) -> None:
-            logit = rows["view"].value == YES_NO
-            rows["prediction"].description = "logit z" if logit else "prediction ŷ"
-            for name in ("target", "beta"):
-                rows[name].disabled = logit
+        view, prediction, *others = rows.values()
 
-        rows["view"].observe(only_what_counts, names="value")
-        only_what_counts()
-        return [
-            row(rows["view"], rows["prediction"], self.reset_button()),
-            row(rows["target"], rows["beta"]),
-        ]
+        def rename(_: Any = None) -> None:
+            prediction.description = "logit z" if view.value == YES_NO else "prediction ŷ"
 
-    def compute(self, *, view: str, prediction: float, target: float, beta: float) -> Losses:
-        return explore(view, prediction, target, beta)
+        view.observe(rename, names="value")
+        rename()
+        return [row(view, prediction, self.reset_button()), row(*others)]
 
     # -- picture -----------------------------------------------------------------------------------
 
-    def draw(self, fig: Any) -> Iterable[Any]:
+    def draw(self, fig: Any) -> list[Any]:
         self.axes = []
         for left, title in ((0.045, "Loss"), (0.395, "Gradient: the pull")):
-            ax = fig.add_axes((left, 0.135, 0.275, 0.655))
-            ax.set(xlim=(-SIDE - 0.15, SIDE + 0.15), xlabel="prediction ŷ")
-            ax.set_xticks(range(-6, 7, 2))
+            ax = fig.add_axes((left, 0.135, 0.275, 0.655), xlabel="prediction ŷ")
+            ax.set(xlim=(-SIDE - 0.15, SIDE + 0.15), xticks=range(-6, 7, 2))
             ax.xaxis.labelpad = 0
             ax.set_title(title, fontsize=11)
             self.axes.append(ax)
         left, right = self.axes
-        self.zero = right.axhline(0, color=BLACK, lw=0.9)
-        whole = fig.transFigure
-        self.title = QuickText(left, whole, fontsize=12, fontweight="bold")
-        self.title.set_position((0.015, 0.925))
-        self.curves, self.points, self.lows = [], [], []
-        for ax in self.axes:
-            self.curves.append([ax.plot([], [], lw=2, zorder=3)[0] for _ in range(3)])
-            self.points.append(
-                [ax.plot([], [], ls="none", ms=9, zorder=5, clip_on=False)[0] for _ in range(3)]
-            )
-        self.lows = [
-            left.plot([], [], ls="none", ms=8, mfc="white", mew=1.8, zorder=4, clip_on=False)[0]
-            for _ in range(3)
+        right.axhline(0, color=BLACK, lw=0.9)
+        point = {"ls": "none", "clip_on": False}
+        self.points = [
+            [self.line(ax, ms=9, zorder=5, **point) for _ in range(3)] for ax in self.axes
         ]
-        (self.crowd,) = left.plot([], [], "|", color=BLACK, ms=11, mew=2, zorder=4, clip_on=False)
-        (self.outlier,) = left.plot(
-            [], [], "X", color=RED, ms=9, mec="white", zorder=4, clip_on=False
-        )
-        self.guides = [ax.plot([], [], color=GREY, lw=1, ls=":", zorder=1)[0] for ax in self.axes]
-        self.beyond = [QuickText(ax, ax.transData, (7, 0), fontsize=10) for ax in self.axes]
+        low = {"ms": 8, "mfc": "white", "mew": 1.8, "zorder": 4}
+        self.lows = [self.line(left, **low, **point) for _ in range(3)]
+        self.curves = [[self.line(ax, lw=2, zorder=3) for _ in range(3)] for ax in self.axes]
+        mark = {"zorder": 4, "clip_on": False}
+        self.crowd = self.line(left, "|", color=BLACK, ms=11, mew=2, **mark)
+        self.outlier = self.line(left, "X", color=RED, ms=9, mec="white", **mark)
+        self.guides = [self.line(ax, color=GREY, lw=1, ls=":", zorder=1) for ax in self.axes]
+        beyond = {"by": "data", "offset": (7, 0), "fontsize": 10}
+        self.beyond = [self.text(ax, **beyond) for ax in self.axes]
+        self.title = self.text(left, 0.015, 0.925, by="figure", **TITLE)
 
-        table = self.table = fig.add_axes((0.69, 0, 0.31, 1))
-        table.set(xlim=(0, 1), ylim=(0, 1))
+        table = fig.add_axes((0.69, 0, 0.31, 1), xlim=(0, 1), ylim=(0, 1))
         table.axis("off")
         self.heads = [table.text(x, 0.79, "", ha="right", color=GREY, fontsize=10) for x in COLUMNS]
         self.samples = [table.plot([0.0, 0.085], [y, y], lw=2)[0] for y in ROWS]
         self.names = [table.text(0.105, y, "", va="center", fontsize=10.5) for y in ROWS]
-        self.cells = [[self._cell(x, y) for x in COLUMNS] for y in ROWS]
-        self.notes = [
-            table.text(0.0, 0.36 - 0.073 * i, "", color=GREY, fontsize=10) for i in range(4)
-        ]
-        self.shown = ""
-        moving = [*self.points[0], *self.points[1], *self.lows, *self.curves[0], *self.curves[1]]
-        cells = [cell for cells in self.cells for cell in cells]
-        return [*moving, self.crowd, self.outlier, *self.guides, *self.beyond, self.title, *cells]
-
-    def _cell(self, x: float, y: float) -> QuickText:
-        cell = QuickText(self.table, ha="right", va="center", fontsize=10.5)
-        cell.set_position((x, y))
-        return cell
+        cell = {"ha": "right", "va": "center", "fontsize": 10.5}
+        self.cells = [[self.text(table, x, y, **cell) for x in COLUMNS] for y in ROWS]
+        heights = (0.36 - 0.073 * i for i in range(4))
+        self.notes = [table.text(0.0, y, "", color=GREY, fontsize=10) for y in heights]
+        return self.moving
 
     def update(self, result: Losses) -> None:
-        if result.view != self.shown:
+        if self.new_ground(result.view):
             self._change_view(result.view)
         for i, name in enumerate(REGRESSION):
             shown = list(result.at)[i] if i < len(result.at) else ""
@@ -260,23 +221,17 @@ class LossExplorer(Playground):
             if i == 0:
                 out = value != inside
                 self.beyond[k].set_text(
-                    f"{'↑' if value > 0 else '↓'} {sign_text(value)}" if out else ""
+                    f"{'↑' if value > 0 else '↓'} {signed(value)}" if out else ""
                 )
                 self.beyond[k].set_position((min(result.prediction, SIDE - 2.9), inside))
-        words = ["", "", ""]
-        if name:
-            decimals = 3 if result.view == YES_NO else 2
-            words = [sign_text(number, decimals) for number in result.at[name]]
-            words.append(sign_text(result.best[name], 2) if result.best else "")
-        for cell, word in zip(self.cells[i], words, strict=True):
-            cell.set_text(word)
+        decimals = 3 if result.view == YES_NO else 2
+        words = [signed(number, decimals) for number in result.at.get(name, ())]
+        say(self.cells[i], [*words, signed(result.best[name])] if name in result.best else words)
 
     def _change_view(self, view: str) -> None:
-        self.shown = view
         names = CLASSIFICATION if view == YES_NO else REGRESSION
-        for i in range(3):
-            name = names[i] if i < len(names) else ""
-            self.names[i].set_text(name)
+        say(self.names, names)
+        for i, name in enumerate([*names, ""][:3]):
             self.samples[i].set_visible(bool(name))
             if name:
                 style = STYLES[name]
@@ -289,25 +244,18 @@ class LossExplorer(Playground):
             ax.set_ylim(*limits)
             ax.yaxis.set_major_locator(MaxNLocator(6, integer=limits[1] > 1))
             ax.set_xlabel("logit z" if view == YES_NO else "prediction ŷ")
-        for head, word in zip(self.heads, ("loss", "gradient", "best ŷ"), strict=True):
-            head.set_text("" if view == YES_NO and word == "best ŷ" else word)
+        say(self.heads, ("loss", "gradient", "" if view == YES_NO else "best ŷ"))
+        filled = ("filled: the prediction", "hollow: the lowest loss")
         notes = {
-            ONE: (
-                "filled: the prediction",
-                "hollow: the lowest loss",
-                "bar at the bottom: the target",
-            ),
+            ONE: (*filled, "bar at the bottom: the target"),
             FIVE: (
                 "means over the five targets",
-                "filled: the prediction",
-                "hollow: the lowest loss",
+                *filled,
                 "bars and red cross: the targets",
             ),
             YES_NO: ("the target y is 1", "p = 1/(1 + e^−z)"),
         }[view]
-        for i, text in enumerate(self.notes):
-            text.set_text(notes[i] if i < len(notes) else "")
-        self.invalidate(view)
+        say(self.notes, notes)
 
     def summary(self, result: Losses) -> str:
         shown = rounded(result.prediction, 1)
@@ -342,23 +290,9 @@ def title_text(result: Losses) -> str:
             return "On the target: every loss is 0"
         return f"The prediction is {abs(error):g} too {'high' if error > 0 else 'low'}"
     if result.view == FIVE:
-        mean, median = (sign_text(result.best[name]) for name in ("MSE", "MAE"))
-        place = sign_text(result.targets[-1])
+        mean, median = (signed(result.best[name]) for name in ("MSE", "MAE"))
+        place = signed(result.targets[-1])
         return f"Outlier at {place}: MSE wants the mean {mean}, MAE the median {median}"
     p = 1 / (1 + np.exp(-result.prediction))
     verdict = "sure and right" if p > 0.9 else "sure and wrong" if p < 0.1 else "not sure"
-    return f"Logit {sign_text(result.prediction)} means p = {p:.3f}: {verdict}"
-
-
-def loss_explorer(**values: Any) -> LossExplorer:
-    """Explore the losses of one prediction: their values, their gradients, their best answers.
-
-    Args:
-        **values: where the controls start: view ("one target", "five targets, one an outlier" or
-            "yes or no (a logit)"), prediction (−6 … 6), target (−6 … 6, the outlier where there are
-            five), beta of smooth L1 (0.1 … 10).
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return LossExplorer(**values)
+    return f"Logit {signed(result.prediction)} means p = {p:.3f}: {verdict}"

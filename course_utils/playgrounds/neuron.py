@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from matplotlib.patches import Polygon
 
-from course_utils.live.controls import Choice, Control, Slider, row
+from course_utils.live.controls import Choice, Slider, row
 from course_utils.live.playground import Playground
-from course_utils.live.quick_text import QuickText
+from course_utils.playgrounds.parts import ARROWS, TITLE, Event, Parts, say
+from course_utils.playgrounds.words import signed
 from course_utils.plotting import BLACK, BLUE, GREY, RED, SKY
 from course_utils.printing import rounded
 
@@ -91,50 +91,34 @@ def verdict(result: Decision) -> str:
     return f"{result.gate}: {count} of 4 right"
 
 
-class NeuronBoundary(Playground):
-    """Sliders for the weights and the bias of one neuron; see `neuron_boundary`."""
+class NeuronBoundary(Parts, Playground):
+    """Set two weights and a bias by hand until one neuron computes a logic gate."""
 
     width, height = 9.0, 3.4
     pointer = True
-
-    def controls(self) -> Iterable[Control]:
-        weight = {"low": -MOST, "high": MOST, "step": 0.1, "width": "262px"}
-        return [
-            Choice("gate", "AND", options=tuple(GATES), tip="which outputs are wanted"),
-            Slider("w1", 1.0, "w₁", tip="weight of the first input", **weight),
-            Slider("w2", 0.4, "w₂", tip="weight of the second input", **weight),
-            Slider("b", -0.3, "b", tip="bias: moves the line without turning it", **weight),
-        ]
-
-    def compute(self, *, gate: str, w1: float, w2: float, b: float) -> Decision:
-        return decide(gate, w1, w2, b)
+    _weight: ClassVar = {"low": -MOST, "high": MOST, "step": 0.1, "width": "262px"}
+    controls = (
+        Choice("gate", "AND", options=tuple(GATES), tip="which outputs are wanted", width="160px"),
+        Slider("w1", 1.0, "w₁", tip="weight of the first input", **_weight),
+        Slider("w2", 0.4, "w₂", tip="weight of the second input", **_weight),
+        Slider("b", -0.3, "b", tip="bias: moves the line without turning it", **_weight),
+    )
+    compute = staticmethod(decide)
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
-        rows["gate"].layout.width = "160px"
-        return [
-            row(rows["gate"], self.reset_button()),
-            row(rows["w1"], rows["w2"], rows["b"]),
-        ]
+        return [row(rows.pop("gate"), self.reset_button()), row(*rows.values())]
 
     # -- pointer and keys: move the line, which moves the bias -------------------------------------
 
-    def on_pointer(self, events: list[tuple[str, float, float]]) -> None:
-        left, bottom, width, height = MAP
-        target = None
-        for kind, x, y in events:
-            u, v = (x - left) / width, (y - bottom) / height
-            if kind == "down":
-                self._dragging = 0 <= u <= 1 and 0 <= v <= 1
-            if getattr(self, "_dragging", False):
-                target = LOW + u * (HIGH - LOW), LOW + v * (HIGH - LOW)
-            if kind == "up":
-                self._dragging = False
+    def on_pointer(self, events: list[Event]) -> None:
+        target = self.dragged(MAP, events)
         if target is not None:
+            x1, x2 = (LOW + part * (HIGH - LOW) for part in target)
             values = self.values
-            self._bias(-values["w1"] * target[0] - values["w2"] * target[1])
+            self._bias(-values["w1"] * x1 - values["w2"] * x2)
 
     def on_key(self, key: str, shift: bool) -> None:
-        way = {"ArrowUp": 1, "ArrowRight": 1, "ArrowDown": -1, "ArrowLeft": -1}.get(key, 0)
+        way = sum(ARROWS.get(key, ()))  # to the right and up is more
         if way:
             self._bias(self.values["b"] + way * (0.5 if shift else 0.1))
 
@@ -143,60 +127,45 @@ class NeuronBoundary(Playground):
 
     # -- picture -----------------------------------------------------------------------------------
 
-    def draw(self, fig: Any) -> Iterable[Any]:
-        left = fig.add_axes(MAP)
-        left.set(xlim=(LOW, HIGH), ylim=(LOW, HIGH), xlabel="x₁", ylabel="x₂")
+    def draw(self, fig: Any) -> list[Any]:
+        left = fig.add_axes(MAP, xlim=(LOW, HIGH), ylim=(LOW, HIGH), xlabel="x₁", ylabel="x₂")
         left.set(xticks=(0, 1), yticks=(0, 1))
         left.xaxis.labelpad = left.yaxis.labelpad = -8
-        self.region = Polygon(np.zeros((3, 2)), closed=True, fc=SKY, alpha=0.35, ec="none")
-        left.add_patch(self.region)
-        (self.line,) = left.plot([], [], color=BLUE, lw=2.5)
-        (self.wrong,) = left.plot([], [], "o", ms=21, mfc="none", mec=RED, mew=2.2, ls="none")
-        (self.ones,) = left.plot([], [], "o", ms=10, color=BLACK, ls="none")
-        (self.zeros,) = left.plot([], [], "o", ms=10, mfc="white", mec=BLACK, mew=1.8, ls="none")
-        self.fires = QuickText(left, left.transData, fontsize=10.5, color=BLUE)
-        self.rests = QuickText(left, left.transData, fontsize=10.5, color=GREY)
-        self.title = QuickText(left, fontsize=12, fontweight="bold")
-        self.title.set_position((0, 1.045))
+        region = Polygon(np.zeros((3, 2)), closed=True, fc=SKY, alpha=0.35, ec="none")
+        self.region = self.moves(left.add_patch(region))
+        self.border = self.line(left, color=BLUE, lw=2.5)
+        self.wrong = self.line(left, "o", ms=21, mfc="none", mec=RED, mew=2.2, ls="none")
+        self.ones = self.line(left, "o", ms=10, color=BLACK, ls="none")
+        self.zeros = self.line(left, "o", ms=10, mfc="white", mec=BLACK, mew=1.8, ls="none")
+        self.fires = self.text(left, by="data", fontsize=10.5, color=BLUE)
+        self.rests = self.text(left, by="data", fontsize=10.5, color=GREY)
+        self.title = self.text(left, 0, 1.045, **TITLE)
 
-        right = self.right = fig.add_axes((0.465, 0.155, 0.24, 0.7475))
-        right.set(xlim=(-SHOWN_SUM, SHOWN_SUM), ylim=(3.6, -0.6), xlabel="z = w₁x₁ + w₂x₂ + b")
+        right = fig.add_axes((0.465, 0.155, 0.24, 0.7475), xlabel="z = w₁x₁ + w₂x₂ + b")
+        right.set(xlim=(-SHOWN_SUM, SHOWN_SUM), ylim=(3.6, -0.6))
         right.set_yticks(range(4), [f"({a:.0f}, {b:.0f})" for a, b in INPUTS])
         right.tick_params(axis="y", length=0)
         right.set_ylabel("input (x₁, x₂)", labelpad=2)
         right.axvline(0, color=BLACK, lw=1)
         right.set_title("It fires where z > 0", loc="left")
         right.grid(axis="y", visible=False)
-        self.bars = [right.plot([], [], lw=13, solid_capstyle="butt")[0] for _ in range(4)]
-        self.words = []
+        self.bars = [self.line(right, lw=13, solid_capstyle="butt") for _ in range(4)]
         for x, head in zip(COLUMNS, ("z", "output", "wanted", ""), strict=True):
             fig.text(x, 0.93, head, fontsize=10.5, color=GREY, ha="center")
-        for i in range(4):
-            y = right.transData.transform((0, i))[1] / fig.bbox.height
-            cells = [
-                QuickText(right, fig.transFigure, va="center", ha="center", fontsize=12)
-                for _ in COLUMNS
-            ]
-            for cell, x in zip(cells, COLUMNS, strict=True):
-                cell.set_position((x, y))
-            self.words.append(cells)
-        notes = (
-            "●  wanted 1      ○  wanted 0",
-            "red ring: wrong",
-            "drag the line to move it",
-        )
+        heights = [right.transData.transform((0, i))[1] / fig.bbox.height for i in range(4)]
+        cell = {"by": "figure", "va": "center", "ha": "center", "fontsize": 12}
+        self.words = [[self.text(right, x, y, **cell) for x in COLUMNS] for y in heights]
+        notes = ("●  wanted 1      ○  wanted 0", "red ring: wrong", "drag the line to move it")
         for i, note in enumerate(notes):
             fig.text(0.735, 0.145 - 0.062 * i, note, fontsize=9.5, color=GREY)
-        moving = [self.region, self.line, self.wrong, self.ones, self.zeros, self.fires, self.rests]
-        cells = [cell for cells in self.words for cell in cells]
-        return [*moving, self.title, *self.bars, *cells]
+        return self.moving
 
     def update(self, result: Decision) -> None:
         some = len(result.region) > 2
         self.region.set_visible(some)
         if some:
             self.region.set_xy(result.region)
-        self.line.set_data(*result.line.T)
+        self.border.set_data(*result.line.T)
         wanted = result.wanted == 1
         self.ones.set_data(*INPUTS[wanted].T)
         self.zeros.set_data(*INPUTS[~wanted].T)
@@ -208,10 +177,7 @@ class NeuronBoundary(Playground):
             end = float(np.clip(total, -SHOWN_SUM, SHOWN_SUM))
             self.bars[i].set_data([0, end], [i, i])
             self.bars[i].set_color(BLUE if total > 0 else GREY)
-            cells = self.words[i]
-            words = (f"{round(total, 2) + 0.0:g}".replace("-", "−"), str(output), str(want))
-            for cell, word in zip(cells, (*words, "✓" if right else "✗"), strict=True):
-                cell.set_text(word)
+            say(self.words[i], (signed(total), str(output), str(want), "✓" if right else "✗"))
 
     def _name_sides(self, result: Decision) -> None:
         """ "output 1" into the corner where the sum is largest, "output 0" where it is smallest."""
@@ -239,16 +205,3 @@ class NeuronBoundary(Playground):
         wanted = ", ".join(str(output) for output in result.wanted)
         text = f"{verdict(result)}. With {values} the outputs for {points} are {listed}"
         return f"{text}, as wanted." if result.right.all() else f"{text}; wanted are {wanted}."
-
-
-def neuron_boundary(**values: Any) -> NeuronBoundary:
-    """Set two weights and a bias by hand until one neuron computes a logic gate.
-
-    Args:
-        **values: where the controls start: gate ("AND", "NAND", "OR" or "XOR"), w1, w2 and b
-            (−2 … 2).
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return NeuronBoundary(**values)

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from course_utils.live.controls import Checks, Choice, Control, Notches, Slider, row
+from course_utils.live.controls import (
+    Checks,
+    Choice,
+    Control,
+    Notches,
+    Slider,
+    rate_slider,
+    row,
+    share_slider,
+)
 from course_utils.live.playground import Playground
 from course_utils.names import look_up
 from course_utils.optimizers import OPTIMIZERS
+from course_utils.playgrounds.parts import ARROWS, Event, Parts
 from course_utils.playgrounds.race_compute import BATCH_SIZES, Race, run_race, summarise
 from course_utils.playgrounds.race_panel import PlayBar, SettingPanel
 from course_utils.playgrounds.race_picture import MAP, MAX_STEPS, RacePicture
@@ -38,37 +48,38 @@ def settled(values: Mapping[str, Any], specs: Mapping[str, Control]) -> dict[str
 
 def start_sliders(surface: Surface) -> list[Slider]:
     """Sliders of the start point; their ends are the edges of the map."""
-    sliders = []
-    for axis, (low, high), default in zip(
-        "xy", (surface.xlim, surface.ylim), surface.start, strict=True
-    ):
-        sliders.append(
-            Slider(
-                f"start_{axis}",
-                default,
-                label=f"Start {axis}",
-                low=low,
-                high=high,
-                step=0.01 if high - low <= 5 else 0.05,
-                width="158px",
-                tip="you can also drag the start on the map, or press the arrow keys on it",
-            )
+    tip = "you can also drag the start on the map, or press the arrow keys on it"
+    return [
+        Slider(f"start_{axis}", default, f"Start {axis}", tip, "158px", low=low, high=high,
+               step=0.01 if high - low <= 5 else 0.05)
+        for axis, (low, high), default in zip(
+            "xy", (surface.xlim, surface.ylim), surface.start, strict=True
         )
-    return sliders
+    ]  # fmt: skip
 
 
-class OptimizerRace(Playground):
-    """A live race of optimizers on a two-dimensional loss surface; make one with `race`.
+class OptimizerRace(Parts, Playground):
+    """A live race of optimizers on a loss surface. Leave it as the last line of a cell to see it.
 
-    Attributes:
-        setting: the present setting as a line of text, which `race(setting=…)` restores.
+    Args:
+        own: your own update rules by name, as in ``own={"mine": MyRule}``. A rule is a class with
+            ``update(w, grad) -> new_w`` on arrays of shape (2,), whose constructor may take
+            ``lr``, or a function ``rule(w, grad, state) -> new_w``; ``state`` is a dict that lives
+            through one run and holds "lr". A rule that fails is shown with its error.
+        setting: a line that `OptimizerRace.setting` has given.
+        **values: where the controls start: surface, optimizers (a list of names), lr, momentum
+            (β, and β₁ of Adam), beta2 (and alpha of RMSProp), batch_size (1, 2, 4 … 256 or
+            "full"), start_x, start_y, steps. They win over `setting`.
+
+    Raises:
+        ValueError: for an unknown name or a value out of range, with what is allowed.
     """
 
     width, height = 9.0, 3.4
     pointer = True
 
     def __init__(
-        self, own: Mapping[str, Any] | None = None, setting: str | None = None, **values: Any
+        self, own: Mapping[str, Any] | None = None, *, setting: str | None = None, **values: Any
     ) -> None:
         self._own = check_own(own)
         self._stopped: dict[str, str] = {}  # own rules that never ended, and are not called again
@@ -77,64 +88,31 @@ class OptimizerRace(Playground):
             values = read_setting(setting, self.known_optimizers) | values
         values = self._canonical(values)
         self._surface = get_surface(values.get("surface", "ravine"))
-        self._moving_ends = self._dragging = False
+        self._moving_ends = False
         self._panel = self._play = None
         self._view = RacePicture(self._surface.name, list(self._own))
-        super().__init__(**settled(values, {spec.name: spec for spec in self.controls()}))
+        super().__init__(**settled(values, {spec.name: spec for spec in self.controls}))
 
     # -- what it is made of --------------------------------------------------------------
 
+    @property
     def controls(self) -> Iterable[Control]:
         start = ("SGD", "Momentum", "RMSProp", "Adam", *self._own)
         return [
-            Choice(
-                "surface",
-                self._surface.name,
-                label="Surface",
-                options=tuple(SURFACES),
-                width="172px",
-            ),
-            Checks("optimizers", start, label=" ", options=tuple(self.known_optimizers)),
-            Slider(
-                "lr",
-                0.1,
-                label="Learning rate",
-                low=1e-4,
-                high=10.0,
-                log=True,
-                readout=".3g",
-                width="250px",
-                tip="the same for all; one step of the slider is about 12 %",
-            ),
-            Slider(
-                "momentum",
-                0.9,
-                label="β, β₁",
-                low=0.0,
-                high=0.99,
-                step=0.01,
-                width="204px",
-                tip="memory of the slope: momentum of Momentum and Nesterov, β₁ of Adam, AdamW",
-            ),
-            Notches(
-                "beta2",
-                0.99,
-                label="β₂, α",
-                options=BETA2,
-                width="204px",
-                tip="memory of the squared slope: α of RMSProp, β₂ of Adam and AdamW",
-            ),
-            Notches(
-                "batch_size",
-                "full",
-                label="Batch size",
-                options=BATCH_SIZES,
-                width="208px",
-                tip="a smaller batch gives noisier slopes: σ/√(batch size); full: no noise",
-            ),
-            Slider("steps", MAX_STEPS, label="Steps", low=0, high=MAX_STEPS, width="176px"),
+            Choice("surface", self._surface.name, "Surface", options=tuple(SURFACES),
+                   width="172px"),
+            Checks("optimizers", start, " ", options=tuple(self.known_optimizers)),
+            rate_slider(0.1, 1e-4, 10.0, label="Learning rate", readout=".3g", width="250px",
+                        tip="the same for all; one step of the slider is about 12 %"),
+            share_slider("momentum", 0.9, label="β, β₁", width="204px", tip="memory of the slope: "
+                         "momentum of Momentum and Nesterov, β₁ of Adam, AdamW"),
+            Notches("beta2", 0.99, "β₂, α", options=BETA2, width="204px",
+                    tip="memory of the squared slope: α of RMSProp, β₂ of Adam and AdamW"),
+            Notches("batch_size", "full", "Batch size", options=BATCH_SIZES, width="208px",
+                    tip="a smaller batch gives noisier slopes: σ/√(batch size); full: no noise"),
+            Slider("steps", MAX_STEPS, "Steps", low=0, high=MAX_STEPS, width="176px"),
             *start_sliders(self._surface),
-        ]
+        ]  # fmt: skip
 
     def compute(self, **values: Any) -> Race:
         result = run_race(**values, own=self._own, stopped=self._stopped)
@@ -216,36 +194,18 @@ class OptimizerRace(Playground):
 
     # -- pointer and keys ----------------------------------------------------------------
 
-    def on_pointer(self, events: list[tuple[str, float, float]]) -> None:
-        left, bottom, width, height = MAP
-        target = None
-        for kind, x, y in events:
-            u, v = (x - left) / width, (y - bottom) / height
-            if kind == "down":
-                self._dragging = 0 <= u <= 1 and 0 <= v <= 1
-            if self._dragging:
-                target = (u, v)
-            if kind == "up":
-                self._dragging = False
+    def on_pointer(self, events: list[Event]) -> None:
+        target = self.dragged(MAP, events)
         if target is not None:
             (x0, x1), (y0, y1) = self._surface.xlim, self._surface.ylim
             self._start_at(x0 + target[0] * (x1 - x0), y0 + target[1] * (y1 - y0))
 
     def on_key(self, key: str, shift: bool) -> None:
-        toward = {
-            "ArrowLeft": (-1, 0),
-            "ArrowRight": (1, 0),
-            "ArrowDown": (0, -1),
-            "ArrowUp": (0, 1),
-        }
-        if key not in toward:
-            return
-        values, part = self.values, 0.1 if shift else 0.02
-        dx, dy = toward[key]
-        (x0, x1), (y0, y1) = self._surface.xlim, self._surface.ylim
-        self._start_at(
-            values["start_x"] + dx * part * (x1 - x0), values["start_y"] + dy * part * (y1 - y0)
-        )
+        if key in ARROWS:
+            values, part = self.values, 0.1 if shift else 0.02
+            (x0, x1), (y0, y1) = self._surface.xlim, self._surface.ylim
+            dx, dy = (part * way for way in ARROWS[key])
+            self._start_at(values["start_x"] + dx * (x1 - x0), values["start_y"] + dy * (y1 - y0))
 
     def _start_at(self, x: float, y: float) -> None:
         """Move the start there, or to the edge of the map."""
@@ -301,24 +261,3 @@ def check_own(own: Mapping[str, Any] | None) -> dict[str, Any]:
             )
         taken.add(name.casefold())
     return dict(own)
-
-
-def race(
-    own: Mapping[str, Any] | None = None, *, setting: str | None = None, **values: Any
-) -> OptimizerRace:
-    """A live race of optimizers on a loss surface. Leave it as the last line of a cell to see it.
-
-    Args:
-        own: your own update rules by name, as in ``own={"mine": MyRule}``. A rule is a class with
-            ``update(w, grad) -> new_w`` on arrays of shape (2,), whose constructor may take
-            ``lr``, or a function ``rule(w, grad, state) -> new_w``; ``state`` is a dict that lives
-            through one run and holds "lr". A rule that fails is shown with its error.
-        setting: a line that `OptimizerRace.setting` has given.
-        **values: where the controls start: surface, optimizers (a list of names), lr, momentum
-            (β, and β₁ of Adam), beta2 (and alpha of RMSProp), batch_size (1, 2, 4 … 256 or
-            "full"), start_x, start_y, steps. They win over `setting`.
-
-    Raises:
-        ValueError: for an unknown name or a value out of range, with what is allowed.
-    """
-    return OptimizerRace(own, setting, **values)

@@ -1,7 +1,7 @@
 """A pad to draw a digit on, and what a network makes of it while you draw.
 
-`digit_pad` makes the playground. `read_drawing` is what happens behind it: the drawing is prepared
-as the training images were, the network is asked, and its ten probabilities are shown.
+`read_drawing` is what happens behind it: the drawing is prepared as the training images were, the
+network is asked, and its ten probabilities are shown.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from course_utils.data import DataError, digits, prepare_drawing
 from course_utils.live.controls import Control, Slider, button, row
 from course_utils.live.playground import Playground
 from course_utils.names import look_up
+from course_utils.playgrounds.parts import ALARM, ARROWS
 from course_utils.playgrounds.reader import digit_reader
 from course_utils.plotting import BLUE, GREY, RED
 
@@ -150,7 +151,15 @@ def _ready(model: nn.Module) -> nn.Module:
 
 
 class DigitPad(Playground):
-    """Draw a digit and watch ten probabilities move. Made by `digit_pad`."""
+    """A pad to draw a digit on; ten probabilities move while you draw.
+
+    model: any network that gives logits (1, 10) for an image (1, 1, 28, 28); the pad uses a copy
+    of it in evaluation mode, in the model's own dtype. Without one, a small network is trained
+    first, which takes a few seconds once per kernel. values: ``example``, the number of the test
+    digit that is on the pad at the beginning.
+
+    Raises ValueError for something that is no model or does not give ten numbers.
+    """
 
     width, height = 9.0, 3.4
     pointer = True
@@ -163,6 +172,7 @@ class DigitPad(Playground):
         self._last: tuple[float, float] | None = None  # where the pen is, while it is down
         super().__init__(**values)
 
+    @property
     def controls(self) -> Iterable[Control]:
         count = len(_examples(self.dataset)[1])
         about = {"label": "test digit number", "width": "360px"}
@@ -258,8 +268,8 @@ class DigitPad(Playground):
     def on_key(self, key: str, shift: bool) -> None:
         if key in ("Delete", "Backspace", "Escape"):
             self.clear()
-        elif key in ("ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown"):
-            step = (10 if shift else 1) * (1 if key in ("ArrowRight", "ArrowUp") else -1)
+        elif key in ARROWS:
+            step = (10 if shift else 1) * sum(ARROWS[key])
             spec = self._specs["example"]
             self.set(example=min(max(self.values["example"] + step, spec.low), spec.high))
 
@@ -267,12 +277,10 @@ class DigitPad(Playground):
         import ipywidgets as widgets
 
         tip = "put this test digit on the pad; once more, and the next one comes"
-        knobs = [
-            button("Clear", self.clear, tip="empty the pad", width="90px"),
-            widgets.HBox([rows["example"]], layout=widgets.Layout(margin="0 0 0 16px")),
-            button("Example", self.show_example, tip=tip, width="90px"),
-        ]
-        return [row(*knobs)]
+        clear = button("Clear", self.clear, tip="empty the pad", width="90px")
+        slider = widgets.HBox([rows["example"]], layout=widgets.Layout(margin="0 0 0 16px"))
+        example = button("Example", self.show_example, tip=tip, width="90px")
+        return [row(clear, slider, example)]
 
     # -- picture -----------------------------------------------------------------------------------
 
@@ -296,11 +304,8 @@ class DigitPad(Playground):
             ax.set(xticks=[], yticks=[])
             for spine in ax.spines.values():
                 spine.set(visible=True, color=GREY, linewidth=1, position=("outward", 1))
-            images.append(
-                ax.imshow(
-                    on_paper(np.zeros((pixels, pixels))), interpolation="nearest", aspect="auto"
-                )
-            )
+            paper = on_paper(np.zeros((pixels, pixels)))
+            images.append(ax.imshow(paper, interpolation="nearest", aspect="auto"))
         self._pad_image, self._small_image = images
         self._hint = pad.text(
             0.5, 0.5, "Draw a digit\nwith the mouse,\na pen or a finger", transform=pad.transAxes,
@@ -322,18 +327,8 @@ class DigitPad(Playground):
             label.set_fontsize(12)
         self._bars = list(bars.barh(range(10), [0] * 10, height=0.72, linewidth=0))
         self._percents = [bars.text(0, k, "", va="center", fontsize=10) for k in range(10)]
-        self._note = bars.text(
-            0.98,
-            0.98,
-            "",
-            transform=bars.transAxes,
-            ha="right",
-            va="top",
-            color=RED,
-            fontsize=10,
-            bbox={"facecolor": "white", "edgecolor": RED, "linewidth": 1, "pad": 3},
-            wrap=False,
-        )
+        alarm = ALARM | {"fontsize": 10, "weight": "normal", "ha": "right", "va": "top"}
+        self._note = bars.text(0.98, 0.98, "", transform=bars.transAxes, **alarm)
         texts = [self._hint, self._reads, self._big, *self._percents, self._note]
         return [*images, *self._bars, *texts]
 
@@ -371,16 +366,3 @@ class DigitPad(Playground):
             second = int(np.argsort(-result.probabilities, kind="stable")[1])
             text += f"; it is unsure, next comes {second}"
         return f"{text}. {result.note}".rstrip()
-
-
-def digit_pad(model: nn.Module | None = None, **values: Any) -> DigitPad:
-    """A pad to draw a digit on; ten probabilities move while you draw.
-
-    model: any network that gives logits (1, 10) for an image (1, 1, 28, 28); the pad uses a copy
-    of it in evaluation mode, in the model's own dtype. Without one, a small network is trained
-    first, which takes a few seconds once per kernel. values: ``example``, the number of the test
-    digit that is on the pad at the beginning.
-
-    Raises ValueError for something that is no model or does not give ten numbers.
-    """
-    return DigitPad(model, **values)

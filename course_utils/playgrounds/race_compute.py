@@ -12,6 +12,7 @@ from course_utils.limits import TimeLimitExceeded, time_limit
 from course_utils.names import look_up
 from course_utils.optimizers import OPTIMIZERS, Optimizer, make_optimizer
 from course_utils.paths import OwnRuleError, Path, descend, descend_own
+from course_utils.playgrounds.words import capital, counted
 from course_utils.printing import rounded
 from course_utils.surfaces import Surface, get_surface
 
@@ -220,12 +221,8 @@ def headline(race: Race) -> str:
         verb = "failed" if failed else "diverged"
         return f"{race.racers[0].name} {verb}" if alone else f"All of them {verb}"
     if len(ranking) == 1 and len(race.racers) == 1:
-        return f"{ranking[0].name} after {steps_text(race.num_steps)}"
-    return f"{ranking[0].name} leads after {steps_text(race.num_steps)}"
-
-
-def steps_text(count: int) -> str:
-    return "1 step" if count == 1 else f"{count} steps"
+        return f"{ranking[0].name} after {counted(race.num_steps, 'step')}"
+    return f"{ranking[0].name} leads after {counted(race.num_steps, 'step')}"
 
 
 def noise_text(race: Race) -> str:
@@ -238,7 +235,7 @@ def noise_text(race: Race) -> str:
 def summarise(race: Race) -> str:
     """What the picture shows: the setting, the losses from the lowest on, and who went astray."""
     x, y = (f"{rounded(value, 2):g}" for value in race.start)
-    text = f"{race.surface.name[0].upper()}{race.surface.name[1:]} from ({x}, {y})"
+    text = f"{capital(race.surface.name)} from ({x}, {y})"
     if not race.racers:
         return f"{text}: no optimizer is checked."
     text += f", lr {race.lr:.3g}"
@@ -250,7 +247,7 @@ def summarise(race: Race) -> str:
     ranking = race.ranking
     losses = [f"{racer.name} {loss_text(racer.final_loss)}" for racer in ranking]
     if losses:
-        text += f". Loss after {steps_text(race.num_steps)}: {', '.join(losses)}."
+        text += f". Loss after {counted(race.num_steps, 'step')}: {', '.join(losses)}."
     else:
         text += "."
     if len(ranking) > 1:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
-from course_utils.live.quick_text import QuickText
+from course_utils.playgrounds.parts import HALO, TITLE, Parts
 from course_utils.playgrounds.race_compute import Race, Racer, headline, noise_text
 from course_utils.plotting import BLACK, OPTIMIZER_STYLES, OWN_STYLE
 from course_utils.surfaces import Surface, get_surface
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MAP = (0.066, 0.145, 0.409, 0.755)  # left, bottom, width, height as fractions of the figure
 CURVES = (0.566, 0.145, 0.31, 0.755)
@@ -66,7 +63,7 @@ def styles_for(own: list[str]) -> dict[str, dict]:
     return styles
 
 
-class RacePicture:
+class RacePicture(Parts):
     """Builds the figure of a race and moves its artists.
 
     Args:
@@ -81,7 +78,7 @@ class RacePicture:
 
     # -- built once ----------------------------------------------------------------------
 
-    def draw(self, fig: Figure) -> list[Any]:
+    def draw(self, fig: Any) -> list[Any]:
         self.map = fig.add_axes(MAP)
         self.curves = fig.add_axes(CURVES)
         self.map.grid(False)
@@ -99,48 +96,33 @@ class RacePicture:
         self.curves.yaxis.set_major_formatter(loss_tick)
         self.show_ground(self.surface)
 
+        ring = dict(ms=10, mfc="white", mec=BLACK, mew=2, zorder=6, clip_on=False)
+        self.start = self.line(self.map, "o", **ring)
+        small = dict(fontsize=10, bbox=HALO | {"alpha": 0.8})
+        above = dict(by="data", offset=(0, 9), zorder=5.5, ha="center")
+        self.start_label = self.text(self.map, 0, 0, "start", **above, **small)
+        self.title = self.text(self.curves, 0, 1.035, **TITLE)
+        self.noise = self.text(self.map, 0.985, 0.03, zorder=6, ha="right", **small)
+        leaders = LineCollection([], lw=0.8, transform=self.curves.transAxes, zorder=2)
+        leaders.set_clip_on(False)
+        self.leaders = self.add(self.curves, leaders)
         self.runs = {name: self._run(style) for name, style in self.styles.items()}
-        self.start = self.map.plot(
-            [], [], "o", ms=10, mfc="white", mec=BLACK, mew=2, zorder=6, clip_on=False
-        )[0]
-        halo = dict(boxstyle="square,pad=0.15", fc="white", ec="none", alpha=0.8)
-        self.start_label = QuickText(
-            self.map, self.map.transData, (0, 9), zorder=5.5, ha="center", fontsize=10, bbox=halo
-        )
-        self.start_label.set_text("start")
-        self.title = QuickText(self.curves, fontsize=12, fontweight="bold")
-        self.title.set_position((0, 1.035))
-        self.noise = QuickText(self.map, zorder=6, ha="right", fontsize=10, bbox=halo)
-        self.noise.set_position((0.985, 0.03))
-        self.leaders = LineCollection([], lw=0.8, transform=self.curves.transAxes, zorder=2)
-        self.leaders.set_clip_on(False)
-        self.curves.add_collection(self.leaders, autolim=False)
-        moving = [self.start, self.start_label, self.title, self.noise, self.leaders]
-        for run in self.runs.values():
-            moving += run.values()
-        return moving
+        return self.moving
 
     def _run(self, style: dict) -> dict[str, Any]:
         """The artists of one optimizer: its path, its loss, both ends, its name and its mishap."""
         line = dict(color=style["color"], linestyle=style["linestyle"], lw=2, zorder=3)
-        end = dict(
-            color=style["color"],
-            marker=style["marker"],
-            ls="",
-            mec="white",
-            mew=1,
-            zorder=5,
-            ms=14 if style["marker"] == "*" else 9,
-        )
+        end = dict(color=style["color"], marker=style["marker"], ls="", mec="white", mew=1)
+        end |= dict(ms=14 if style["marker"] == "*" else 9, zorder=5)
         text = dict(fontsize=10, color=ink(style["color"]))
-        halo = dict(boxstyle="square,pad=0.15", fc="white", ec="none", alpha=0.85)
+        corner = dict(va="top", ha="right", bbox=HALO)
         return {
-            "path": self.map.plot([], [], **line)[0],
-            "path_end": self.map.plot([], [], **end)[0],
-            "loss": self.curves.plot([], [], **line)[0],
-            "loss_end": self.curves.plot([], [], clip_on=False, **end)[0],
-            "name": QuickText(self.curves, zorder=4, va="center", **text),
-            "note": QuickText(self.curves, zorder=7, va="top", ha="right", bbox=halo, **text),
+            "path": self.line(self.map, **line),
+            "path_end": self.line(self.map, **end),
+            "loss": self.line(self.curves, **line),
+            "loss_end": self.line(self.curves, clip_on=False, **end),
+            "name": self.text(self.curves, zorder=4, va="center", **text),
+            "note": self.text(self.curves, zorder=7, **corner, **text),
         }
 
     # -- the ground: changes with the surface only ---------------------------------------

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +12,15 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
-from course_utils.live.controls import Choice, Control, Notches, Slider, row
-from course_utils.live.quick_text import QuickText
+from course_utils.live.controls import Choice, Notches, row, share_slider
 from course_utils.live.training import TrainingPlayground
 from course_utils.optimizers import OPTIMIZERS
 from course_utils.playgrounds.batch_lr_compute import SEED, pooled_digits, small_network
 from course_utils.playgrounds.before import Before
-from course_utils.playgrounds.seeded import one_thread
+from course_utils.playgrounds.digit_runs import GUESSING
+from course_utils.playgrounds.parts import Parts
+from course_utils.playgrounds.seeded import on_one_thread
+from course_utils.playgrounds.words import PRESS_START, standing
 from course_utils.plotting import BLACK, GREEN, GREY, ORANGE, RED, SPLIT_STYLES
 from course_utils.printing import rounded
 from course_utils.sweeps import sweep_steps
@@ -32,7 +33,6 @@ BATCH_SIZES = (8, 16, 32, 64, 128, 256)
 UPDATES = (25, 50, 100, 200, 400)
 LAST = 20  # mini-batches over which the final training loss is averaged
 LOW, TOP = 0.015, 6.0  # ends of the loss axis
-GUESSING = math.log(10)
 CLOSE = 1.5  # a rate is good when its loss is at most so many times the lowest
 
 
@@ -125,43 +125,25 @@ def sweep_run(
         yield Valley(key, title, batch_size, num_updates, table, train, val, accuracy)
 
 
-class LrSweep(TrainingPlayground):
-    """Final loss against learning rate, live. Made by `lr_sweep`."""
+class LrSweep(Parts, TrainingPlayground):
+    """Train a digit reader with 41 learning rates at once and see which of them work."""
 
     width, height = 9.0, 3.5
     preview = max(UPDATES)  # the whole run
-
-    def controls(self) -> Iterable[Control]:
-        tip = "for SGD and Nesterov; the others keep PyTorch's settings"
-        return (
-            Choice("optimizer", "SGD", options=OPTIMIZER_NAMES, tip="the rule of the updates"),
-            Notches(
-                "num_updates", 100, "updates", options=UPDATES, tip="how long each network learns"
-            ),
-            Notches("batch_size", 32, "batch size", options=BATCH_SIZES, tip="images per update"),
-            Slider("momentum", 0.0, low=0.0, high=0.99, step=0.01, tip=tip),
-        )
+    controls = (
+        Choice("optimizer", "SGD", options=OPTIMIZER_NAMES, tip="the rule of the updates"),
+        Notches("num_updates", 100, "updates", options=UPDATES, tip="how long each network learns"),
+        Notches("batch_size", 32, "batch size", options=BATCH_SIZES, tip="images per update"),
+        share_slider("momentum", 0.0, only=("optimizer", WITH_MOMENTUM),
+                     tip="for SGD and Nesterov; the others keep PyTorch's settings"),
+    )  # fmt: skip
 
     def steps(self, *, dtype: str, **values: Any) -> Iterator[Valley]:
-        training = sweep_run(**values, dtype=getattr(torch, dtype))
-        while True:
-            with one_thread():
-                result = next(training, None)
-            if result is None:
-                return
-            yield result
+        return on_one_thread(sweep_run(**values, dtype=getattr(torch, dtype)))
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
-        import ipywidgets as widgets
-
-        def follow(_: Any = None) -> None:
-            rows["momentum"].disabled = rows["optimizer"].value not in WITH_MOMENTUM
-
-        rows["optimizer"].observe(follow, names="value")
-        follow()
-        buttons = widgets.HBox(self.train_buttons(), layout=widgets.Layout(width="292px"))
-        first = row(rows["optimizer"], rows["num_updates"], buttons)
-        return [first, row(rows["batch_size"], rows["momentum"])]
+        optimizer, num_updates, *others = rows.values()
+        return [row(optimizer, num_updates, self.train_box()), row(*others)]
 
     # -- picture -----------------------------------------------------------------------------------
 
@@ -182,36 +164,32 @@ class LrSweep(TrainingPlayground):
         train, val = SPLIT_STYLES["train"], SPLIT_STYLES["validation"]
         before = {"color": GREY, "linewidth": 1.4, "alpha": 0.75, "linestyle": (0, (3, 1.5))}
         band = {"color": GREEN, "linewidth": 7, "solid_capstyle": "butt"}
-        (self._band,) = left.plot([], [], **band, label=f"at most {CLOSE:g} × the lowest loss")
-        (self._before,) = left.plot([], [], **before, label="validation, sweep before")
-        (self._train_line,) = left.plot([], [], **{**train, "markersize": 3}, label="training")
-        (self._val,) = left.plot([], [], **{**val, "markersize": 3.5}, label="validation")
-        (self._lost,) = left.plot([], [], "X", color=RED, markersize=7, label="above the picture")
-        (self._star,) = left.plot([], [], "*", color=BLACK, markersize=13)
+        self._band = self.line(left, **band, label=f"at most {CLOSE:g} × the lowest loss")
+        self._before = self.line(left, **before, label="validation, sweep before")
+        self._train_line = self.line(left, **{**train, "markersize": 3}, label="training")
+        self._val = self.line(left, **{**val, "markersize": 3.5}, label="validation")
+        self._lost = self.line(left, "X", color=RED, markersize=7, label="above the picture")
+        self._star = self.line(left, "*", color=BLACK, markersize=13)
         handles = [self._train_line, self._val, self._before, self._lost, self._band]
         left.legend(handles=handles, loc="lower left", fontsize=9, borderaxespad=1.3)
         right.set_xlabel("update", labelpad=0)
         right.set_title("Three of the 41 trainings")
         styles = ((ORANGE, "--", "best / 10"), (BLACK, "-", "best rate"), (RED, ":", "best × 10"))
         self._three = [
-            right.plot([], [], color=color, linestyle=line, linewidth=1.6, label=words)[0]
+            self.line(right, color=color, linestyle=line, linewidth=1.6, label=words)
             for color, line, words in styles
         ]
         right.legend(loc="lower left", fontsize=9, borderaxespad=0.2)
-        self._title = QuickText(left, fig.transFigure, fontsize=10.5)
-        self._title.set_position((0.01, 0.935))
-        self._words = QuickText(left, fig.transFigure, ha="right", fontsize=10.5, weight="bold")
-        self._words.set_position((0.985, 0.935))
-        self._shown_total, self._before_it = 0, Before()
-        curves = [self._band, self._before, self._train_line, self._val, self._lost, self._star]
-        return [*curves, *self._three, self._title, self._words]
+        words = {"by": "figure", "fontsize": 10.5}
+        self._title = self.text(left, 0.01, 0.935, **words)
+        self._words = self.text(left, 0.985, 0.935, ha="right", weight="bold", **words)
+        self._before_it = Before()
+        return self.moving
 
     def update(self, result: Valley) -> None:
         ghost = self._before_it.note(result, finished=result.num_updates == result.total)
-        if result.total != self._shown_total:
-            self._shown_total = result.total
+        if self.new_ground(result.total):
             self._right.set_xlim(0, result.total)
-            self.invalidate(result.total)
         self._before.set_data(*(([], []) if ghost is None else (RATES, clipped(ghost.val))))
         self._train_line.set_data(RATES, clipped(result.train))
         self._val.set_data(RATES, clipped(result.val))
@@ -224,13 +202,9 @@ class LrSweep(TrainingPlayground):
             number = np.arange(1, result.num_updates + 1)
             inside = index is not None
             line.set_data(number if inside else [], clipped(result.loss[index]) if inside else [])
-        words = {"ready": ": press Start", "running": ""}.get(
-            self.shown_state, f", {self.shown_state}"
-        )
-        self._title.set_text(
-            f"{result.name}, batch size {result.batch_size}: "
-            f"update {result.num_updates} of {result.total}{words}"
-        )
+        so_far = f"update {result.num_updates} of {result.total}"
+        so_far += standing(self.shown_state, PRESS_START)
+        self._title.set_text(f"{result.name}, batch size {result.batch_size}: {so_far}")
         self._words.set_text(f"best rate {RATES[best]:.2g}, loss {result.val[best]:.3f}")
 
     def summary(self, result: Valley) -> str:
@@ -252,15 +226,3 @@ def three(best: int) -> list[int | None]:
     """Indices of a tenth of the best rate, the best, and ten times it; None off the grid."""
     wanted = (best - PER_DECADE, best, best + PER_DECADE)
     return [index if 0 <= index < len(RATES) else None for index in wanted]
-
-
-def lr_sweep(**values: Any) -> LrSweep:
-    """Train a digit reader with 41 learning rates at once and see which of them work.
-
-    values: starting values of the controls ``optimizer`` ("SGD", "Nesterov", "AdaGrad", "RMSProp",
-    "Adam", "AdamW"), ``num_updates`` (25 … 400), ``batch_size`` (8 … 256) and ``momentum``
-    (0 to 0.99, for SGD and Nesterov).
-
-    Raises ValueError for an unknown control or a value out of range.
-    """
-    return LrSweep(**values)

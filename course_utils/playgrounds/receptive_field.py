@@ -18,24 +18,24 @@ from torch.nn import functional as F
 
 from course_utils.convolution import Field, output_size
 from course_utils.convolution import receptive_field as fields_of
-from course_utils.live.controls import Control, Notches, Slider, Toggle, row
+from course_utils.live.controls import Notches, Slider, Toggle, row
 from course_utils.live.playground import Playground
+from course_utils.playgrounds.digit_panels import EDGE, FRAME, DigitPanels, place_sliders
 from course_utils.playgrounds.kernel_compute import SIDE, digit_image
-from course_utils.playgrounds.moving_parts import MovingParts
+from course_utils.playgrounds.parts import TITLE, say
 from course_utils.playgrounds.seeded import one_thread
-from course_utils.plotting import BLUE, GREY
+from course_utils.playgrounds.words import capital
+from course_utils.plotting import BLUE, GREY, RED_INK
 
 DIGIT = 5
 MOST_LAYERS = 6
 KERNELS = (1, 3, 5, 7)
-ORANGE_INK = "#b36b00"
-RED_INK = "#a84900"  # darker than lines, to be read as text
 # From white (no gradient) to dark orange (the largest); the palest orange is already a gradient.
 HEAT = LinearSegmentedColormap.from_list("heat", ["#fdebcf", "#E69F00", "#8a3d00"])
 HEAT = HEAT.with_extremes(bad=(1, 1, 1, 0))
 
-MARGIN = 2.5  # pixels around the digit
 PANELS, PANEL, PANEL_Y = (0.08, 2.76), 2.6, 0.5  # left edges, side, lower edge, inches
+QUARTER = "214px"  # width of four controls in a row
 TABLE_TOP, LINE = 3.02, 0.198
 TABS = (5.5, 6.1, 7.1, 7.66, 8.12)  # layer, map, jump, adds, sees
 BAR, BAR_END, BAR_PIXELS = 8.22, 8.92, 36  # inches; and the pixels that have room
@@ -182,111 +182,75 @@ def times(*sides: int) -> str:
     return f"{sides[0]} × {sides[-1]}"
 
 
-class ReceptiveField(MovingParts, Playground):
-    """Layers on a digit and what one unit on top of them sees; see `receptive_field`."""
+class ReceptiveField(DigitPanels, Playground):
+    """Stack convolutions over a digit and see which pixels one unit on top of them depends on.
+
+    Every convolution is padded by dilation·(kernel − 1)/2.
+    """
 
     width, height = 9.0, 3.5
     pointer = True
-
-    def controls(self) -> Iterable[Control]:
-        wide = {"width": "214px"}
-        place = {"low": 0, "high": SIDE - 1, "width": "250px"}
-        return [
-            Slider("layers", 3, low=1, high=MOST_LAYERS, tip="convolutions in the stack", **wide),
-            Notches("kernel", 3, options=KERNELS, tip="rows and columns of every kernel", **wide),
-            Slider("stride", 1, low=1, high=3, tip="of every convolution", **wide),
-            Slider("dilation", 1, low=1, high=3, tip="of every convolution", **wide),
-            Toggle("pooling", False, "2 × 2 pooling after each", width="200px"),
-            Slider("row", 13, "unit near row", tip="or click on the digit", **place),
-            Slider("column", 13, "column", tip="or click on the digit", **place),
-        ]
-
-    def compute(self, **values: Any) -> View:
-        return look(**values)
+    panels = (PANELS, PANEL, PANEL_Y)
+    controls = (
+        Slider("layers", 3, low=1, high=MOST_LAYERS, width=QUARTER,
+               tip="convolutions in the stack"),
+        Notches("kernel", 3, options=KERNELS, width=QUARTER,
+                tip="rows and columns of every kernel"),
+        Slider("stride", 1, low=1, high=3, width=QUARTER, tip="of every convolution"),
+        Slider("dilation", 1, low=1, high=3, width=QUARTER, tip="of every convolution"),
+        Toggle("pooling", False, "2 × 2 pooling after each", width="200px"),
+        *place_sliders(13, 13, 0, SIDE - 1, label="unit near row", width="250px",
+                       tip="or click on the digit"),
+    )  # fmt: skip
+    compute = staticmethod(look)
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
         widgets = list(rows.values())
         return [row(*widgets[:4]), row(*widgets[4:], self.reset_button())]
 
-    # -- pointer and keys: which unit --------------------------------------------------------------
-
-    def on_pointer(self, events: list[tuple[str, float, float]]) -> None:
-        span = SIDE + 2 * MARGIN
-        for kind, x, y in events:
-            for left in PANELS if kind != "up" else ():
-                u, v = (x * self.width - left) / PANEL, (y * self.height - PANEL_Y) / PANEL
-                if 0 <= u <= 1 and 0 <= v <= 1:
-                    self._go(round((1 - v) * span - MARGIN - 0.5), round(u * span - MARGIN - 0.5))
-
-    def on_key(self, key: str, shift: bool) -> None:
-        down, right = {
-            "ArrowUp": (-1, 0),
-            "ArrowDown": (1, 0),
-            "ArrowLeft": (0, -1),
-            "ArrowRight": (0, 1),
-        }.get(key, (0, 0))
-        values, by = self.values, self.result.last.field.jump
-        self._go(values["row"] + by * down, values["column"] + by * right)
-
-    def _go(self, row: int, column: int) -> None:
-        self.set(row=min(max(row, 0), SIDE - 1), column=min(max(column, 0), SIDE - 1))
+    def jump(self, shift: bool) -> int:
+        return self.result.last.field.jump
 
     # -- drawing -----------------------------------------------------------------------------------
 
-    def draw(self, fig: Any) -> Iterable[Any]:
-        ax = self.ax = fig.add_axes((0, 0, 1, 1), xlim=(0, self.width), ylim=(0, self.height))
-        ax.set_axis_off()
-        self._moving: list[Any] = []
-        self.left, self.right = (self._panel(fig, x) for x in PANELS)
-        self._image(self.left, digit_image(DIGIT), cmap="gray_r", vmin=0, vmax=1.6)
-        self.heat = self._image(self.right, np.zeros((SIDE, SIDE)), cmap=HEAT, vmin=0, vmax=1)
-        self._moving.append(self.heat)
+    def draw(self, fig: Any) -> list[Any]:
+        ax = self.sheet(fig)
+        self.left, self.right = (self.panel(fig, x) for x in PANELS)
+        for panel in (self.left, self.right):
+            panel.add_patch(Rectangle((-0.5, -0.5), SIDE, SIDE, **EDGE))
+        grey = dict(cmap="gray_r", vmin=0, vmax=1.6, zorder=0.5)
+        self.image(self.left, digit_image(DIGIT), **grey)
+        heat = dict(cmap=HEAT, vmin=0, vmax=1, zorder=0.5)
+        self.heat = self.moves(self.image(self.right, np.zeros((SIDE, SIDE)), **heat))
         none = dict(fc="none", zorder=4)
         self.squares = [
-            self._patch(self.left, ec=BLUE, lw=1.3, **none) for _ in range(MOST_LAYERS - 1)
+            self.patch(self.left, ec=BLUE, lw=1.3, **none) for _ in range(MOST_LAYERS - 1)
         ]
         self.frames = [
-            self._patch(panel, ec=ORANGE_INK, lw=2.4, **none) for panel in (self.left, self.right)
+            self.patch(panel, ec=FRAME, lw=2.4, **none) for panel in (self.left, self.right)
         ]
-        bold = dict(fontsize=12, fontweight="bold", va="center")
-        self.titles = [self._text(x, 3.31, **bold) for x in (*PANELS, TABS[0])]
-        self.problem = self._text(PANELS[0], 3.31, color=RED_INK, **bold | {"fontsize": 11})
-        small = dict(fontsize=10, va="center")
-        self.notes = [self._text(x, 0.25, **small) for x in PANELS]
-        self.weights = self._text(TABS[0], 0.15, **small)
+        self.titles = [self.word(x, 3.31, **TITLE) for x in (*PANELS, TABS[0])]
+        self.problem = self.word(PANELS[0], 3.31, color=RED_INK, **TITLE | {"fontsize": 11})
+        self.notes = [self.word(x, 0.25, fontsize=10) for x in PANELS]
+        self.weights = self.word(TABS[0], 0.15, fontsize=10)
         adds = "adds: dilation·(kernel − 1)·jump of the layer before"
         ax.text(TABS[0], 0.36, adds, fontsize=9, color=GREY, va="center")
         heads = ("layer", "map", "jump", "adds", "sees")
         sides = ("left", "left", "right", "right", "right")
+        small = dict(fontsize=9.5, color=GREY, va="center")
         for x, head, ha in zip(TABS, heads, sides, strict=True):
-            ax.text(x, TABLE_TOP, head, fontsize=9.5, color=GREY, va="center", ha=ha)
+            ax.text(x, TABLE_TOP, head, ha=ha, **small)
         rows = [TABLE_TOP - (k + 1) * LINE for k in range(2 * MOST_LAYERS)]
-        alike = {ha: self._text(0, 0, ha=ha, **small) for ha in set(sides)}  # style and wordings
+        alike = {ha: self.word(ha=ha, fontsize=10) for ha in set(sides)}  # style and wordings
         self.cells = [
-            [self._text(x, y, like=alike[ha]) for x, ha in zip(TABS, sides, strict=True)]
+            [self.word(x, y, like=alike[ha]) for x, ha in zip(TABS, sides, strict=True)]
             for y in rows
         ]
-        self.bars = LineCollection([], colors=ORANGE_INK, linewidths=9, zorder=2)
-        ax.add_collection(self.bars, autolim=False)
-        self._moving.append(self.bars)
+        self.bars = self.add(ax, LineCollection([], colors=FRAME, linewidths=9, zorder=2))
         x = BAR + SIDE / BAR_PIXELS * (BAR_END - BAR)
         ax.plot([x, x], [rows[-1] - 0.08, TABLE_TOP - 0.1], color=GREY, lw=1, ls=":", zorder=1)
-        ax.text(x, TABLE_TOP, "image", fontsize=9.5, color=GREY, va="center", ha="center")
-        return self._moving
-
-    def _panel(self, fig: Any, left: float) -> Any:
-        size = (left / self.width, PANEL_Y / self.height, PANEL / self.width, PANEL / self.height)
-        panel = fig.add_axes(size)
-        panel.set_axis_off()
-        edge = Rectangle((-0.5, -0.5), SIDE, SIDE, fc="none", ec=GREY, lw=1, ls=(0, (4, 3)))
-        panel.add_patch(edge)
-        return panel
-
-    def _image(self, panel: Any, pixels: np.ndarray, **style: Any) -> Any:
-        image = panel.imshow(pixels, interpolation="nearest", zorder=0.5, **style)
-        low, high = -0.5 - MARGIN, SIDE - 0.5 + MARGIN
-        panel.set(xlim=(low, high), ylim=(high, low))
-        return image
+        ax.text(x, TABLE_TOP, "image", ha="center", **small)
+        return self.moving
 
     def update(self, result: View) -> None:
         largest = result.gradient.max()
@@ -299,30 +263,22 @@ class ReceptiveField(MovingParts, Playground):
             place(patch, result.squares[-1])
         size = result.last.field.size
         title = f"{result.last.name} sees {times(size)}"
-        self.titles[0].set_text("" if result.problem else upper(title))
-        self.problem.set_text(upper(result.problem))
+        self.titles[0].set_text("" if result.problem else capital(title))
+        self.problem.set_text(capital(result.problem))
         self.titles[1].set_text(f"Gradient ≠ 0: {result.reached} of 784")
         self.titles[2].set_text(sum_words(result))
         self.notes[0].set_text(inside_words(result))
         self.notes[1].set_text(f"half of it in the {result.half} darkest")
         self.weights.set_text(weight_words(result))
         segments = []
-        for k, cells in enumerate(self.cells):
-            layer = result.layers[k] if k < len(result.layers) else None
-            words = ("",) * 5
+        for k, (cells, layer) in enumerate(zip_longest(self.cells, result.layers)):
+            words = ()
             if layer is not None:
-                words = (
-                    layer.name,
-                    times(layer.size),
-                    str(layer.field.jump),
-                    f"+ {layer.adds}",
-                    str(layer.field.size),
-                )
-                y = TABLE_TOP - (k + 1) * LINE
-                share = min(layer.field.size, BAR_PIXELS) / BAR_PIXELS
+                jump, size = layer.field.jump, layer.field.size
+                words = (layer.name, times(layer.size), str(jump), f"+ {layer.adds}", str(size))
+                y, share = TABLE_TOP - (k + 1) * LINE, min(size, BAR_PIXELS) / BAR_PIXELS
                 segments.append([(BAR, y), (BAR + share * (BAR_END - BAR), y)])
-            for text, word in zip(cells, words, strict=True):
-                text.set_text(word)
+            say(cells, words)
         self.bars.set_segments(segments)
 
     def summary(self, result: View) -> str:
@@ -331,7 +287,7 @@ class ReceptiveField(MovingParts, Playground):
         wide = times(result.last.field.size)
         found = f"in {result.reached} of 784 pixels, within {times(*result.measured)}"
         return (
-            (f"{upper(result.problem)}. " if result.problem else "")
+            (f"{capital(result.problem)}. " if result.problem else "")
             + f"A unit of {result.last.name} sees {wide} pixels (layer by layer: {sizes}), and the "
             f"next unit sees {result.last.field.jump} further. By autograd the gradient of unit "
             f"[{i}, {j}] is not 0 {found}; half of it lies in the {result.half} strongest."
@@ -342,10 +298,6 @@ def place(patch: Any, square: tuple[tuple[int, int], tuple[int, int]]) -> None:
     """Lay a rectangle round these rows and columns."""
     (top, bottom), (left, right) = square
     patch.set_bounds(left - 0.5, top - 0.5, right - left, bottom - top)
-
-
-def upper(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def sum_words(result: View) -> str:
@@ -371,17 +323,3 @@ def weight_words(result: View) -> str:
     words = f"weights: {len(convs)}·{k}·{k} = {len(convs) * k * k}"
     plain = result.last.field.jump == 1 and convs[0].dilation == 1 and k > 1 and len(convs) > 1
     return f"{words}; one {times(wide)} kernel: {wide * wide:,}" if plain else words
-
-
-def receptive_field(**values: Any) -> ReceptiveField:
-    """Stack convolutions over a digit and see which pixels one unit on top of them depends on.
-
-    Args:
-        **values: where the controls start: layers (1 … 6), kernel (1, 3, 5 or 7), stride (1 … 3),
-            dilation (1 … 3), pooling (True or False), row and column (0 … 27: the pixel over
-            which the unit lies). Every convolution is padded by dilation·(kernel − 1)/2.
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return ReceptiveField(**values)

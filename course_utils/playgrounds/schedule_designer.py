@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
-from course_utils.live.controls import Choice, Control, Slider, Toggle, row
-from course_utils.live.quick_text import QuickText
+from course_utils.live.controls import Choice, Slider, Toggle, row
 from course_utils.live.training import TrainingPlayground
+from course_utils.playgrounds.parts import ALARM, TITLE, Parts
 from course_utils.playgrounds.schedule_training import (
     CONSTANT,
     GROUP,
@@ -26,86 +26,68 @@ from course_utils.playgrounds.schedule_training import (
     constant_run,
     train_with,
 )
-from course_utils.playgrounds.seeded import one_thread
-from course_utils.plotting import BLUE, GREEN, GREY, RED, SPLIT_STYLES
+from course_utils.playgrounds.seeded import on_one_thread
+from course_utils.playgrounds.words import capital, standing
+from course_utils.plotting import BLUE, GREEN, GREEN_INK, GREY, SPLIT_STYLES
 from course_utils.printing import rounded
 
 GOAL = 0.17
 TOP, BOTTOM = 16.0, 0.03  # ends of the loss axis
 TOPS = (0.012, 0.024, 0.06, 0.12, 0.24, 0.6, 1.2)  # upper ends of the rate's axis
-SETTINGS = ("gamma", "every", "warmup", "final", "per_batch")
 
 
-class ScheduleDesigner(TrainingPlayground):
-    """A learning-rate schedule and the training it gives. Made by `schedule_designer`."""
+def _only(setting: str) -> tuple[str, tuple[str, ...]]:
+    """The schedules for which a setting counts."""
+    return "schedule", tuple(name for name in NAMES if setting in USES[name])
+
+
+class ScheduleDesigner(Parts, TrainingPlayground):
+    """Design a learning-rate schedule; five small networks are trained with it on the digits."""
 
     width, height = 9.0, 3.35
     preview = TOTAL // GROUP + 1  # the whole training: it takes a fraction of a second
-
-    def controls(self) -> Iterable[Control]:
-        return (
-            Choice("schedule", "step", "schedule", options=NAMES, width="250px",
-                   tip="how the rate changes; controls that it does not use are greyed out"),
-            Slider("max_lr", 0.1, "highest rate", low=0.01, high=1.0, log=True, width="315px",
-                   tip="the highest learning rate; the slider moves in equal ratios"),
-            Slider("gamma", 0.5, "γ", low=0.05, high=0.95, step=0.05, width="270px",
-                   tip="the factor by which the rate is multiplied"),
-            Slider("every", 2, "step size / patience", low=1, high=5, width="290px",
-                   tip="epochs between two factors; for plateau, bad epochs it puts up with"),
-            Slider("warmup", 1.0, "warm-up (epochs)", low=0.0, high=5.0, step=0.5, width="290px",
-                   readout=".1f", tip="epochs in which the rate rises to the highest"),
-            Slider("final", 0.001, "final / highest", low=1e-4, high=1.0, log=True, width="290px",
-                   readout=".1g", tip="the last rate, as a share of the highest"),
-            Toggle("per_batch", False, "step after every update (pitfall 1)", width="290px",
-                   tip="count updates where epochs are meant"),
-        )  # fmt: skip
+    controls = (
+        Choice("schedule", "step", "schedule", options=NAMES, width="250px",
+               tip="how the rate changes; controls that it does not use are greyed out"),
+        Slider("max_lr", 0.1, "highest rate", low=0.01, high=1.0, log=True, width="315px",
+               tip="the highest learning rate; the slider moves in equal ratios"),
+        Slider("gamma", 0.5, "γ", low=0.05, high=0.95, step=0.05, width="270px",
+               only=_only("gamma"), tip="the factor by which the rate is multiplied"),
+        Slider("every", 2, "step size / patience", low=1, high=5, width="290px",
+               only=_only("every"),
+               tip="epochs between two factors; for plateau, bad epochs it puts up with"),
+        Slider("warmup", 1.0, "warm-up (epochs)", low=0.0, high=5.0, step=0.5, width="290px",
+               only=_only("warmup"), readout=".1f",
+               tip="epochs in which the rate rises to the highest"),
+        Slider("final", 0.001, "final / highest", low=1e-4, high=1.0, log=True, width="290px",
+               only=_only("final"), readout=".1g",
+               tip="the last rate, as a share of the highest"),
+        Toggle("per_batch", False, "step after every update (pitfall 1)", width="290px",
+               only=_only("per_batch"), tip="count updates where epochs are meant"),
+    )  # fmt: skip
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
-        names = list(rows)
-        self._grey_out()
-        first, second = (row(*(rows[name] for name in part)) for part in (names[:3], names[3:6]))
-        return [first, second, row(rows["per_batch"], *self.train_buttons())]
-
-    def _grey_out(self) -> None:
-        """Disable the controls that the chosen schedule does not use."""
-        used = USES[self.values["schedule"]]
-        for name in SETTINGS:
-            if name in self._bound and self._bound[name].widget.disabled != (name not in used):
-                self._bound[name].widget.disabled = name not in used
-
-    def changed(self) -> None:
-        self._grey_out()
-        super().changed()
-
-    def reset(self) -> None:
-        super().reset()
-        self._grey_out()
+        per_batch, *others = reversed(rows.values())
+        others.reverse()
+        return [row(*others[:3]), row(*others[3:]), row(per_batch, *self.train_buttons())]
 
     def steps(self, *, dtype: str, **values: Any) -> Iterator[tuple[Design, Run]]:
         design = Design(**values)
-        training = train_with(design, dtype=getattr(torch, dtype))
-        while True:
-            with one_thread():  # not across the yield: then it is the learner's turn
-                run = next(training, None)
-            if run is None:
-                return
+        for run in on_one_thread(train_with(design, dtype=getattr(torch, dtype))):
             yield design, run
 
     # -- picture -----------------------------------------------------------------------------------
 
     def draw(self, fig: Any) -> list[Any]:
-        left = self._left = fig.add_axes((0.062, 0.15, 0.355, 0.735))
+        left = self._left = fig.add_axes((0.062, 0.15, 0.355, 0.735), title="The learning rate")
         right = fig.add_axes((0.487, 0.15, 0.5, 0.735))
         for ax in (left, right):
             ax.set(xlim=(0, NUM_EPOCHS), xticks=range(0, NUM_EPOCHS + 1, 2), xlabel="epoch")
             ax.xaxis.labelpad = 0
-        self._top = TOPS[3]
-        left.set(ylim=(0, self._top), title="The learning rate")
-        self._plan = left.plot([], [], color=BLUE, linewidth=1.2, alpha=0.55)[0]
-        self._done = left.plot([], [], color=BLUE, linewidth=2.6)[0]
-        self._here = left.plot([], [], "o", color=BLUE, markersize=7, clip_on=False)[0]
-        self._count = QuickText(left, fontsize=10, ha="right")
-        self._count.set_position((1, 1.04))
+        self._plan = self.line(left, color=BLUE, linewidth=1.2, alpha=0.55)
+        self._done = self.line(left, color=BLUE, linewidth=2.6)
+        self._here = self.line(left, "o", color=BLUE, markersize=7, clip_on=False)
+        self._count = self.text(left, 1, 1.04, fontsize=10, ha="right")
 
         right.set(ylim=(BOTTOM, TOP), yscale="log")
         right.set_yticks([0.03, 0.1, 0.3, 1, 3, 10], ["0.03", "0.1", "0.3", "1", "3", "10"])
@@ -113,30 +95,23 @@ class ScheduleDesigner(TrainingPlayground):
         right.set_ylabel("cross-entropy loss", labelpad=0)
         val, train = SPLIT_STYLES["validation"], SPLIT_STYLES["train"]
         right.axhline(GOAL, color=GREEN, linewidth=1.2, linestyle=":")
-        right.text(0.12, GOAL * 0.95, f"goal: {GOAL}", color="#00694d", fontsize=10, va="top")
+        right.text(0.12, GOAL * 0.95, f"goal: {GOAL}", color=GREEN_INK, fontsize=10, va="top")
         reference = constant_run().val_loss.mean(1)
         right.plot(range(NUM_EPOCHS + 1), reference, color=GREY, linewidth=1.4, linestyle="-.",
                    label=f"validation, constant rate {CONSTANT}")  # fmt: skip
         style = {"color": val["color"], "linestyle": val["linestyle"]}
-        self._each = [
-            right.plot([], [], **style, linewidth=0.8, alpha=0.5)[0] for _ in range(NUM_NETWORKS)
-        ]
-        self._smooth = right.plot([], [], color=train["color"], label="mini-batches, smoothed")[0]
-        self._val = right.plot(
-            [], [], **style, marker=val["marker"], markersize=4, label="validation, mean of five"
-        )[0]
+        thin = style | {"linewidth": 0.8, "alpha": 0.5}
+        self._each = [self.line(right, **thin) for _ in range(NUM_NETWORKS)]
+        self._smooth = self.line(right, color=train["color"], label="mini-batches, smoothed")
+        marked = style | {"marker": val["marker"], "markersize": 4}
+        self._val = self.line(right, **marked, label="validation, mean of five")
         handles, labels = right.get_legend_handles_labels()
         right.legend(handles[1:] + handles[:1], labels[1:] + labels[:1], loc="upper right",
                      bbox_to_anchor=(1.01, 1.03), fontsize=9.5, handlelength=2.6,
                      labelspacing=0.25)  # fmt: skip
-        self._title = QuickText(right, fontsize=12, fontweight="bold")
-        self._title.set_position((0, 1.035))
-        box = {"facecolor": "white", "edgecolor": RED, "linewidth": 1, "pad": 3}
-        self._verdict = QuickText(right, color=RED, fontsize=10.5, weight="bold", bbox=box,
-                                  zorder=5)  # fmt: skip
-        self._verdict.set_position((0.03, 0.06))
-        return [self._plan, self._done, self._here, self._count, *self._each, self._smooth,
-                self._val, self._title, self._verdict]  # fmt: skip
+        self._title = self.text(right, 0, 1.035, **TITLE)
+        self._verdict = self.text(right, 0.03, 0.06, zorder=5, **ALARM)
+        return self.moving
 
     def update(self, result: tuple[Design, Run]) -> None:
         _, run = result
@@ -149,10 +124,8 @@ class ScheduleDesigner(TrainingPlayground):
         last = max(run.num_updates - 1, 0)
         self._here.set_data([epochs[run.num_updates]], [run.rates[last]])
         top = next((top for top in TOPS if top >= np.nanmax(rates)), TOPS[-1])
-        if top != self._top:  # in a few coarse steps: a new axis is a new background
-            self._top = top
+        if self.new_ground(top):
             self._left.set_ylim(0, top)
-            self.invalidate(top)
 
         val = shown_loss(run.val_loss)
         for line, one in zip(self._each, val.T, strict=True):
@@ -161,13 +134,9 @@ class ScheduleDesigner(TrainingPlayground):
         self._val.set_data(np.arange(len(mean)), mean)
         self._smooth.set_data(epochs[1:shown], shown_loss(run.smooth))
         self._title.set_text(self._headline(run))
-        trouble = verdict(run)
-        self._verdict.set_text(trouble)
-        self._verdict.set_visible(bool(trouble))
-        count = f"update {run.num_updates} of {TOTAL}"
-        if self.shown_state not in ("ready", "running", "finished"):
-            count = f"{count}, {self.shown_state}"
-        self._count.set_text(count)
+        self._verdict.set_text(verdict(run))
+        state = "" if self.shown_state == "finished" else standing(self.shown_state)
+        self._count.set_text(f"update {run.num_updates} of {TOTAL}{state}")
 
     def _headline(self, run: Run) -> str:
         if run.diverged_at is not None:
@@ -178,8 +147,7 @@ class ScheduleDesigner(TrainingPlayground):
 
     def summary(self, result: tuple[Design, Run]) -> str:
         design, run = result
-        words = f"{design.words[0].upper()}{design.words[1:]}"
-        state = "" if self.shown_state in ("ready", "running") else f", {self.shown_state}"
+        words, state = capital(design.words), standing(self.shown_state)
         if run.diverged_at is not None:
             return f"{words}. Update {run.diverged_at} of {TOTAL}, {verdict(run)}."
         mean, spread, accuracy = run.final
@@ -192,7 +160,7 @@ class ScheduleDesigner(TrainingPlayground):
         )
         trouble = verdict(run)
         if trouble:
-            text += f" {trouble[0].upper()}{trouble[1:]}."
+            text += f" {capital(trouble)}."
         return f"{text} Goal reached: below {GOAL}." if reached(run) else text
 
 
@@ -216,16 +184,3 @@ def verdict(run: Run) -> str:
     if float(run.rates.mean()) < 0.02:
         return "rate too low: hardly anything was learned"
     return f"rate too high: {lost} of {NUM_NETWORKS} networks learned next to nothing"
-
-
-def schedule_designer(**values: Any) -> ScheduleDesigner:
-    """Design a learning-rate schedule; five small networks are trained with it on the digits.
-
-    values: starting values of the controls ``schedule`` ("constant", "step", "exponential",
-    "cosine", "warm-up + cosine", "one cycle", "plateau"), ``max_lr`` (0.01 … 1), ``gamma``
-    (0.05 … 0.95), ``every`` (1 … 5), ``warmup`` (0 … 5 epochs), ``final`` (0.0001 … 1, a share of
-    the highest rate) and ``per_batch`` (True or False).
-
-    Raises ValueError for an unknown control or a value out of range.
-    """
-    return ScheduleDesigner(**values)

@@ -22,6 +22,7 @@ from course_utils.data import digits
 from course_utils.models import digit_mlp
 from course_utils.names import look_up
 from course_utils.playgrounds.seeded import seeded_network
+from course_utils.playgrounds.words import counted
 
 NUM_EPOCHS = 10
 BATCH_SIZE = 32
@@ -35,15 +36,6 @@ SMOOTH = 0.9
 LOST = 1_000.0  # a loss from which no training comes back; guessing has 2.30
 CONSTANT = 0.1  # a good constant rate, as the chapter finds: what there is to beat
 
-NAMES = (
-    "constant",
-    "step",
-    "exponential",
-    "cosine",
-    "warm-up + cosine",
-    "one cycle",
-    "plateau",
-)
 # Which settings matter for which schedule; max_lr always does.
 USES = {
     "constant": (),
@@ -54,6 +46,7 @@ USES = {
     "one cycle": ("warmup", "final"),
     "plateau": ("gamma", "every", "final"),
 }
+NAMES = tuple(USES)
 
 
 class Schedule(Protocol):
@@ -79,7 +72,7 @@ class Design:
     per_batch: bool = False
 
     def __post_init__(self) -> None:
-        look_up("schedule", self.schedule, {name: name for name in NAMES})
+        look_up("schedule", self.schedule, USES)
 
     def __call__(self, val_losses: list[float]) -> np.ndarray:
         """(TOTAL,) rate of every update; of a plateau only as far as the losses tell, then NaN."""
@@ -111,7 +104,7 @@ class Design:
         """The schedule in a few words: "cosine from 0.2 to 0.0002"."""
         high, low = f"{self.max_lr:.3g}", f"{self.final * self.max_lr:.2g}"
         unit = "update" if self.per_batch else "epoch"
-        epochs = f"{self.every} {unit}{'s' * (self.every != 1)}"
+        epochs = counted(self.every, unit)
         return {
             "constant": f"constant rate {high}",
             "step": f"step from {high}, × {self.gamma:g} every {epochs}",

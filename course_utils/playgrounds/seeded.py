@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import torch
 from torch import nn
@@ -41,3 +41,15 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def on_one_thread(training: Generator) -> Generator:
+    """`training`, each of its steps on one thread; at its yields the threads are the learner's."""
+    new = None
+    while True:
+        try:
+            with one_thread():
+                result = training.send(new)
+        except StopIteration:
+            return
+        new = yield result

@@ -10,16 +10,15 @@ from typing import Any
 from matplotlib.collections import LineCollection, PolyCollection
 
 from course_utils.convolution import output_size
-from course_utils.live.controls import Choice, Control, Notches, Slider, row
+from course_utils.live.controls import Choice, Notches, Slider, row
 from course_utils.live.playground import Playground
-from course_utils.playgrounds.moving_parts import MovingParts
-from course_utils.plotting import BLACK, GREY, ORANGE
+from course_utils.playgrounds.parts import TITLE, Sheet, box, say
+from course_utils.plotting import BLACK, GREY, ORANGE, ORANGE_INK, RED_INK
 
 MOST_BLOCKS = 3
 CHANNELS = (1, 2, 4, 8, 16, 32, 64, 128)
 POOLINGS = {"none": 1, "2 × 2": 2, "3 × 3": 3}
-RED_INK = "#a84900"  # darker than lines, to be read as text
-ORANGE_INK = "#8a5f00"
+QUARTER = "214px"  # width of four controls in a row
 TINTS = {"input": "#e3e3e3", "conv": "#bfdcee", "pool": "#bfe5d8"}
 
 # Everything lies on one axes whose unit is the inch.
@@ -172,74 +171,63 @@ def sizes_words(chain: Chain) -> str:
     return " → ".join(str(layer.size or "✗") for layer in chain.layers)
 
 
-class ShapeCalculator(MovingParts, Playground):
-    """Shapes and parameters of a stack of layers; see `shape_calculator`."""
+class ShapeCalculator(Sheet, Playground):
+    """Follow the shape of an image through blocks of convolution and pooling."""
 
     width, height = 9.0, 3.5
-
-    def controls(self) -> Iterable[Control]:
-        quarter, third = {"width": "214px"}, {"width": "250px", "options": CHANNELS}
-        return [
-            Slider("size", 28, "input size", low=8, high=64, tip="rows and columns", **quarter),
-            Notches("channels", 1, "input channels", options=(1, 3), tip="1 grey, 3 colours",
-                    **quarter),
-            Slider("blocks", 2, low=1, high=MOST_BLOCKS, tip="each: convolution, pooling",
-                   width="190px"),
-            Choice("pooling", "2 × 2", options=tuple(POOLINGS), width="160px"),
-            Slider("kernel", 3, low=1, high=7, **quarter),
-            Slider("stride", 1, low=1, high=3, **quarter),
-            Slider("padding", 0, low=0, high=3, **quarter),
-            Slider("dilation", 1, low=1, high=3, **quarter),
-            *(
-                Notches(f"filters{n}", 32, f"filters of conv {n}", tip="its output channels",
-                        **third)
-                for n in range(1, MOST_BLOCKS + 1)
-            ),
-        ]  # fmt: skip
+    controls = (
+        Slider("size", 28, "input size", low=8, high=64, tip="rows and columns", width=QUARTER),
+        Notches("channels", 1, "input channels", options=(1, 3), tip="1 grey, 3 colours",
+                width=QUARTER),
+        Slider("blocks", 2, low=1, high=MOST_BLOCKS, tip="each: convolution, pooling",
+               width="190px"),
+        Choice("pooling", "2 × 2", options=tuple(POOLINGS), width="160px"),
+        Slider("kernel", 3, low=1, high=7, width=QUARTER),
+        Slider("stride", 1, low=1, high=3, width=QUARTER),
+        Slider("padding", 0, low=0, high=3, width=QUARTER),
+        Slider("dilation", 1, low=1, high=3, width=QUARTER),
+        *(
+            Notches(f"filters{n}", 32, f"filters of conv {n}", tip="its output channels",
+                    width="250px", options=CHANNELS, only=("blocks", range(n, 4)))
+            for n in (1, 2, 3)
+        ),
+    )  # fmt: skip
 
     def compute(self, *, filters1: int, filters2: int, filters3: int, **values: Any) -> Chain:
         return chain_of(filters=(filters1, filters2, filters3), **values)
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
-        def only_what_counts(_: Any = None) -> None:
-            for n in range(1, MOST_BLOCKS + 1):
-                rows[f"filters{n}"].disabled = n > rows["blocks"].value
-
-        rows["blocks"].observe(only_what_counts, names="value")
-        only_what_counts()
         widgets = list(rows.values())
         return [row(*widgets[:4], self.reset_button()), row(*widgets[4:8]), row(*widgets[8:])]
 
     # -- drawing -----------------------------------------------------------------------------------
 
-    def draw(self, fig: Any) -> Iterable[Any]:
-        ax = self.ax = fig.add_axes((0, 0, 1, 1), xlim=(0, self.width), ylim=(0, self.height))
-        ax.set_axis_off()
-        self._moving: list[Any] = []
-        bold = dict(fontsize=12, fontweight="bold", va="center")
-        self.title = self._text(0.15, 3.33, **bold)
-        self.red_title = self._text(0.15, 3.33, color=RED_INK, **bold)
-        self.sheets = self._add(PolyCollection([], edgecolors=GREY, linewidths=0.8, zorder=2))
-        self.strips = self._add(PolyCollection([], facecolors=ORANGE, linewidths=0, zorder=3))
-        self.windows = self._add(
-            PolyCollection([], facecolors="none", edgecolors=BLACK, linewidths=1.4, zorder=4)
-        )
-        self.targets = self._add(PolyCollection([], facecolors=BLACK, linewidths=0, zorder=4))
-        self.rays = self._add(LineCollection([], colors=GREY, linewidths=0.8, zorder=3.5))
+    def draw(self, fig: Any) -> list[Any]:
+        ax = self.sheet(fig)
+        self.title = self.word(0.15, 3.33, **TITLE)
+        self.red_title = self.word(0.15, 3.33, color=RED_INK, **TITLE)
+        sheets = PolyCollection([], edgecolors=GREY, linewidths=0.8, zorder=2)
+        self.sheets = self.add(ax, sheets)
+        strips = PolyCollection([], facecolors=ORANGE, linewidths=0, zorder=3)
+        self.strips = self.add(ax, strips)
+        windows = PolyCollection([], facecolors="none", edgecolors=BLACK, linewidths=1.4, zorder=4)
+        self.windows = self.add(ax, windows)
+        targets = PolyCollection([], facecolors=BLACK, linewidths=0, zorder=4)
+        self.targets = self.add(ax, targets)
+        self.rays = self.add(ax, LineCollection([], colors=GREY, linewidths=0.8, zorder=3.5))
         most = 2 + 2 * MOST_BLOCKS
-        small = dict(fontsize=10, va="center")
-        self.names = [self._text(0, 0, fontsize=9.5, color=GREY, va="center") for _ in range(most)]
-        first = self._text(0, 0, **small)
-        self.shapes = [first, *(self._text(0, 0, like=first) for _ in range(most - 1))]
-        self.cross = self._text(0, 0, fontsize=26, color=RED_INK, va="center")
+        self.names = [self.word(fontsize=9.5, color=GREY) for _ in range(most)]
+        first = self.word(fontsize=10)
+        self.shapes = [first, *(self.word(like=first) for _ in range(most - 1))]
+        self.cross = self.word(fontsize=26, color=RED_INK)
         heads = ("layer", "output size", "parameters", "squares: a window and its output")
         for x, head in zip(TABS, heads, strict=True):
             ax.text(x, TABLE_TOP, head, fontsize=9.5, color=GREY, va="center")
         rows = [TABLE_TOP - (k + 1) * LINE for k in range(most - 1)]
-        self.cells = [[self._text(x, y, like=first) for x in TABS] for y in rows]
-        self.problems = [self._text(TABS[1], y, color=RED_INK, **small) for y in rows]
-        self.notes = [self._text(TABS[3], y, color=ORANGE_INK, **small) for y in rows]
-        return self._moving
+        self.cells = [[self.word(x, y, like=first) for x in TABS] for y in rows]
+        self.problems = [self.word(TABS[1], y, color=RED_INK, fontsize=10) for y in rows]
+        self.notes = [self.word(TABS[3], y, color=ORANGE_INK, fontsize=10) for y in rows]
+        return self.moving
 
     def update(self, result: Chain) -> None:
         last = result.last
@@ -308,11 +296,9 @@ class ShapeCalculator(MovingParts, Playground):
         self.cross.set_text("✗" if result.problem else "")
         self.cross.set_position((columns(result)[-1], MIDDLE))
         for texts, words in zip_longest(self.cells, rows):
-            for text, word in zip_longest(texts, words or ()):
-                text.set_text(word or "")
-        for texts, words in ((self.problems, problems), (self.notes, notes)):
-            for text, word in zip_longest(texts, words):
-                text.set_text(word or "")
+            say(texts, words or ())
+        say(self.problems, problems)
+        say(self.notes, notes)
 
     def summary(self, result: Chain) -> str:
         first, last = result.layers[0], result.last
@@ -335,27 +321,9 @@ def columns(result: Chain) -> list[float]:
     return [LEFT + k * step for k in range(count)]
 
 
-def box(x: float, y: float, width: float, height: float) -> list[tuple[float, float]]:
-    return [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
-
-
 def short(count: int) -> str:
     """ "17.0 million" for 16,981,120; numbers below a million in full."""
     for name, unit in (("billion", 10**9), ("million", 10**6)):
         if count >= unit:
             return f"{count / unit:.1f} {name}"
     return f"{count:,}"
-
-
-def shape_calculator(**values: Any) -> ShapeCalculator:
-    """Follow the shape of an image through blocks of convolution and pooling.
-
-    Args:
-        **values: where the controls start: size (8 … 64), channels (1 or 3), blocks (1 … 3),
-            pooling ("none", "2 × 2" or "3 × 3"), kernel (1 … 7), stride (1 … 3), padding (0 … 3),
-            dilation (1 … 3), filters1, filters2, filters3 (1, 2, 4 … 128: output channels).
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return ShapeCalculator(**values)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from course_utils.live.controls import Choice, Control, Slider
+from course_utils.live.controls import Choice, Slider
 from course_utils.live.playground import Playground
-from course_utils.live.quick_text import QuickText
-from course_utils.plotting import BLACK, BLUE, GREY, RED
+from course_utils.playgrounds.parts import TITLE, Parts
+from course_utils.plotting import BLACK, BLUE, GREY, RED, RED_INK
 from course_utils.printing import rounded
 
 LOWEST = 1e-17  # lower end of the axis of errors; an error of 0 is drawn here
 STEPS = 10.0 ** np.linspace(-16, 0, 129)  # the distances h of the error curves
 SIDE = 4.3  # the curves are drawn from −SIDE to SIDE
-RED_INK = "#a84900"  # darker than the line, to be read as text
 
 
 @dataclass(frozen=True)
@@ -122,98 +121,57 @@ def verdict(result: Slopes) -> str:
     return "rounding makes the errors: larger h helps"
 
 
-class SlopeExplorer(Playground):
-    """Secants, the tangent, and their errors; see `slope_explorer`."""
+class SlopeExplorer(Parts, Playground):
+    """Compare secants with the tangent of autograd, and see which distance h is best."""
 
     width, height = 9.0, 3.6
+    controls = (
+        Choice("function", "sin x", label="f(x) =", options=tuple(CURVES), width="190px"),
+        Slider("x", 1.0, "x", low=-3.0, high=3.0, step=0.05, width="250px",
+               tip="where the slope is measured"),
+        Slider("h", 1.0, "h", low=1e-16, high=1.0, step=0.25, log=True, readout=".1e",
+               width="330px", tip="distance to the other point; the slider moves in equal ratios"),
+    )  # fmt: skip
+    compute = staticmethod(measure_slopes)
 
-    def controls(self) -> Iterable[Control]:
-        return [
-            Choice("function", "sin x", label="f(x) =", options=tuple(CURVES), width="190px"),
-            Slider(
-                *("x", 1.0, "x"),
-                low=-3.0,
-                high=3.0,
-                step=0.05,
-                width="250px",
-                tip="where the slope is measured",
-            ),
-            Slider(
-                *("h", 1.0, "h"),
-                low=1e-16,
-                high=1.0,
-                step=0.25,
-                log=True,
-                readout=".1e",
-                width="330px",
-                tip="distance to the other point; the slider moves in equal ratios",
-            ),
+    def draw(self, fig: Any) -> list[Any]:
+        left = self.left = fig.add_axes((0.062, 0.14, 0.478, 0.65), xlim=(-SIDE, SIDE), xlabel="x")
+        self.curve = left.plot([], [], color=GREY, lw=4, alpha=0.45, solid_capstyle="round")[0]
+        self.forward = self.line(left, "--", color=RED, lw=1.8, zorder=3)
+        self.central = self.line(left, "-.", color=BLUE, lw=1.8, zorder=3.1)
+        self.tangent = self.line(left, "-", color=BLACK, lw=1.6, zorder=3.2)
+        self.near = self.line(left, "o", color=BLUE, ms=6, mec="white", zorder=4)
+        self.point = self.line(left, "o", color=BLACK, ms=9, mec="white", zorder=5)
+        self.title = self.text(left, 0.012, 0.935, by="figure", **TITLE)
+        words = {"by": "figure", "fontsize": 10.5}
+        self.words = [
+            self.text(left, place, 0.835, color=color, **words)
+            for place, color in ((0.012, BLACK), (0.203, BLUE), (0.388, RED_INK))
         ]
 
-    def compute(self, *, function: str, x: float, h: float) -> Slopes:
-        return measure_slopes(function, x, h)
-
-    def draw(self, fig: Any) -> Iterable[Any]:
-        left = self.left = fig.add_axes((0.062, 0.14, 0.478, 0.65))
-        left.set(xlim=(-SIDE, SIDE), xlabel="x")
-        self.curve = left.plot([], [], color=GREY, lw=4, alpha=0.45, solid_capstyle="round")[0]
-        self.forward = left.plot([], [], "--", color=RED, lw=1.8, zorder=3)[0]
-        self.central = left.plot([], [], "-.", color=BLUE, lw=1.8, zorder=3.1)[0]
-        self.tangent = left.plot([], [], "-", color=BLACK, lw=1.6, zorder=3.2)[0]
-        self.near = left.plot([], [], "o", color=BLUE, ms=6, mec="white", zorder=4)[0]
-        self.point = left.plot([], [], "o", color=BLACK, ms=9, mec="white", zorder=5)[0]
-        whole = fig.transFigure
-        self.title = QuickText(left, whole, fontsize=12, fontweight="bold")
-        self.title.set_position((0.012, 0.935))
-        self.words = []
-        for place, color in ((0.012, BLACK), (0.203, BLUE), (0.388, RED_INK)):
-            word = QuickText(left, whole, fontsize=10.5, color=color)
-            word.set_position((place, 0.835))
-            self.words.append(word)
-
-        right = self.right = fig.add_axes((0.645, 0.14, 0.34, 0.65))
-        right.set_xscale("log")
-        right.set_yscale("log")
-        right.set(xlim=(STEPS[0] / 1.5, 1.6), ylim=(LOWEST / 2, 300), xlabel="h")
+        right = fig.add_axes((0.645, 0.14, 0.34, 0.65), xscale="log", yscale="log", xlabel="h")
+        right.set(xlim=(STEPS[0] / 1.5, 1.6), ylim=(LOWEST / 2, 300))
         right.set_xticks([1e-16, 1e-12, 1e-8, 1e-4, 1])
         right.set_yticks([1e-16, 1e-12, 1e-8, 1e-4, 1])
         right.minorticks_off()
         right.set_ylabel("error of the slope", labelpad=1)
         right.xaxis.labelpad = left.xaxis.labelpad = 0
-        fig.text(0.575, 0.935, "Which h is best?", fontsize=12, fontweight="bold")
-        self.verdict = QuickText(right, whole, fontsize=10.5, color=BLACK)
-        self.verdict.set_position((0.575, 0.835))
+        fig.text(0.575, 0.935, "Which h is best?", **TITLE)
+        self.verdict = self.text(right, 0.575, 0.835, color=BLACK, **words)
         right.text(1e-8, 18, "← rounding      distance →", color=GREY, fontsize=10, ha="center")
-        self.forward_line = right.plot([], [], "--", color=RED, lw=1.5, zorder=2.5)[0]
-        self.central_line = right.plot([], [], "-", color=BLUE, lw=1.5, zorder=2.6)[0]
-        self.forward_mark = right.plot([], [], "s", color=RED, ms=8, mec="white", zorder=4)[0]
-        self.central_mark = right.plot([], [], "o", color=BLUE, ms=8, mec="white", zorder=4.1)[0]
-        self.here = right.plot([], [], ":", color=GREY, lw=1.2)[0]
-        self.shown = ""
-        return [
-            self.forward,
-            self.central,
-            self.tangent,
-            self.near,
-            self.point,
-            self.title,
-            *self.words,
-            self.verdict,
-            self.forward_line,
-            self.central_line,
-            self.forward_mark,
-            self.central_mark,
-            self.here,
-        ]
+        self.forward_line = self.line(right, "--", color=RED, lw=1.5, zorder=2.5)
+        self.central_line = self.line(right, "-", color=BLUE, lw=1.5, zorder=2.6)
+        self.forward_mark = self.line(right, "s", color=RED, ms=8, mec="white", zorder=4)
+        self.central_mark = self.line(right, "o", color=BLUE, ms=8, mec="white", zorder=4.1)
+        self.here = self.line(right, ":", color=GREY, lw=1.2)
+        return self.moving
 
     def update(self, result: Slopes) -> None:
         x, h, value = result.x, result.h, result.value
-        if result.function != self.shown:
-            self.shown = result.function
+        if self.new_ground(result.function):
             grid = np.linspace(-SIDE, SIDE, 345)  # with 0, where |x| has its kink
             self.curve.set_data(grid, CURVES[result.function].value(grid, np))
             self.left.set_ylim(*CURVES[result.function].ylim)
-            self.invalidate(result.function)
         ends = np.array([-SIDE, SIDE])
         f = CURVES[result.function].value
         self.tangent.set_data(ends, value + result.tangent * (ends - x))
@@ -241,16 +199,3 @@ class SlopeExplorer(Playground):
             f"by the forward difference (error {error_text(result.forward_error)}): "
             f"{verdict(result)}."
         )
-
-
-def slope_explorer(**values: Any) -> SlopeExplorer:
-    """Compare secants with the tangent of autograd, and see which distance h is best.
-
-    Args:
-        **values: where the controls start: function (a name of `CURVES`), x (−3 … 3),
-            h (1e-16 … 1).
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return SlopeExplorer(**values)

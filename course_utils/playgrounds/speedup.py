@@ -14,18 +14,17 @@ images, divided by the time of n workers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from course_utils.live.controls import Choice, Control, Notches, Slider
+from course_utils.live.controls import Choice, Notches, Slider
 from course_utils.live.playground import Playground
-from course_utils.live.quick_text import QuickText
-from course_utils.plotting import BLUE, GREEN, GREY, ORANGE, RED
+from course_utils.playgrounds.parts import TITLE, Parts
+from course_utils.playgrounds.words import counted
+from course_utils.plotting import BLUE, GREEN, GREY, ORANGE, ORANGE_INK, RED, RED_INK
 from course_utils.printing import rounded
 
 STRONG, WEAK = SCALINGS = (
@@ -36,10 +35,11 @@ WORKERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 BATCHES = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 COUNTS = np.arange(1, 65)
 LOWEST, HIGHEST = 0.25, 80.0  # of the axis of speed-ups
+WIDTH = "288px"  # of the controls
 PARTS = {  # colour of the bar; colour, place and alignment of its name
     "computing": (BLUE, BLUE, 0.0, "left"),
-    "serial": (ORANGE, "#8a5f00", 0.45, "center"),
-    "communication": (RED, "#a84900", 1.0, "right"),
+    "serial": (ORANGE, ORANGE_INK, 0.45, "center"),
+    "communication": (RED, RED_INK, 1.0, "right"),
 }
 
 
@@ -160,91 +160,48 @@ def times_text(speedup: float) -> str:
     return f"{rounded(slower, 1) if slower < 100 else round(slower):,g} times slower than one"
 
 
-def count_text(n: int) -> str:
-    return f"{n} worker" if n == 1 else f"{n} workers"
+def _log(name: str, default: float, label: str, low: float, high: float, tip: str) -> Slider:
+    """A slider of one of the four sizes that range over several powers of ten."""
+    ends = {"low": low, "high": high, "step": 0.05, "log": True, "readout": ".3g"}
+    return Slider(name, default, label, tip, WIDTH, **ends)
 
 
-class SpeedUpExplorer(Playground):
-    """Speed-up, efficiency and the parts of a step; see `speedup_explorer`."""
+class SpeedUpExplorer(Parts, Playground):
+    """Explore how much faster a training becomes with more workers, and what limits it.
+
+    The curve is a model: computing, a serial share, and a ring all-reduce of the gradients; see the
+    module. The green points are measured (`benchmarks/bench_speedups.py`): the same training with 1
+    and with 2 processes, one thread each, on the two cores of a virtual machine (AMD EPYC), on 21
+    November 2026.
+    """
 
     width, height = 9.0, 3.4
+    controls = (
+        Notches("workers", 8, label="workers", options=WORKERS, width=WIDTH),
+        Notches("batch", 512, "batch", options=BATCHES, width=WIDTH,
+                tip="images per step: of all workers together (strong) or of each (weak)"),
+        Choice("scaling", STRONG, label="scaling", options=SCALINGS, width="300px"),
+        _log("per_image", 200.0, "computing, µs per image", 2.0, 20_000.0,
+             "forward and backward, for one image on one worker"),
+        _log("megabytes", 100.0, "gradients, MB", 0.1, 10_000.0,
+             "4 bytes per parameter in float32"),
+        _log("bandwidth", 10.0, "bandwidth, GB/s", 0.01, 1000.0, "from each worker to the next"),
+        _log("latency", 10.0, "latency, µs", 1.0, 1000.0,
+             "time that a message takes even if it is empty"),
+        Slider("serial", 2.0, "serial share, %", low=0.0, high=50.0, step=0.5, readout=".1f",
+               width=WIDTH, tip="part of a single worker's step that cannot be shared"),
+    )  # fmt: skip
+    compute = staticmethod(speed_up)
 
-    def controls(self) -> Iterable[Control]:
-        narrow = {"width": "288px"}
-        return [
-            Notches("workers", 8, label="workers", options=WORKERS, **narrow),
-            Notches(
-                *("batch", 512, "batch"),
-                options=BATCHES,
-                tip="images per step: of all workers together (strong) or of each (weak)",
-                **narrow,
-            ),
-            Choice("scaling", STRONG, label="scaling", options=SCALINGS, width="300px"),
-            Slider(
-                *("per_image", 200.0, "computing, µs per image"),
-                low=2.0,
-                high=20_000.0,
-                step=0.05,
-                log=True,
-                readout=".3g",
-                tip="forward and backward, for one image on one worker",
-                **narrow,
-            ),
-            Slider(
-                *("megabytes", 100.0, "gradients, MB"),
-                low=0.1,
-                high=10_000.0,
-                step=0.05,
-                log=True,
-                readout=".3g",
-                tip="4 bytes per parameter in float32",
-                **narrow,
-            ),
-            Slider(
-                *("bandwidth", 10.0, "bandwidth, GB/s"),
-                low=0.01,
-                high=1000.0,
-                step=0.05,
-                log=True,
-                readout=".3g",
-                tip="from each worker to the next",
-                **narrow,
-            ),
-            Slider(
-                *("latency", 10.0, "latency, µs"),
-                low=1.0,
-                high=1000.0,
-                step=0.05,
-                log=True,
-                readout=".3g",
-                tip="time that a message takes even if it is empty",
-                **narrow,
-            ),
-            Slider(
-                *("serial", 2.0, "serial share, %"),
-                low=0.0,
-                high=50.0,
-                step=0.5,
-                readout=".1f",
-                tip="part of a single worker's step that cannot be shared",
-                **narrow,
-            ),
-        ]
-
-    def compute(self, **values: Any) -> SpeedUp:
-        return speed_up(**values)
-
-    def draw(self, fig: Any) -> Iterable[Any]:
+    def draw(self, fig: Any) -> list[Any]:
         ticks = [1, 2, 4, 8, 16, 32, 64]
         plain = FuncFormatter(lambda value, _: f"{value:g}")
-        left = self.left = fig.add_axes((0.075, 0.15, 0.455, 0.745))
-        left.set_xscale("log", base=2)
+        left = fig.add_axes((0.075, 0.15, 0.455, 0.745), xlabel="workers", ylabel="speed-up")
         left.set_yscale("log", base=2)
-        left.set(xlim=(0.93, 72), ylim=(LOWEST, HIGHEST), xlabel="workers", ylabel="speed-up")
-        right = self.right = fig.add_axes((0.605, 0.47, 0.38, 0.425))
-        right.set_xscale("log", base=2)
-        right.set(xlim=(0.93, 72), ylim=(0, 109), ylabel="efficiency (%)")
-        for ax in (left, right):
+        right = fig.add_axes((0.605, 0.47, 0.38, 0.425), ylabel="efficiency (%)")
+        for ax, ends in ((left, (LOWEST, HIGHEST)), (right, (0, 109))):
+            ax.set_xscale("log", base=2)
+            ax.set(xlim=(0.93, 72), ylim=ends)
             ax.xaxis.set_major_locator(FixedLocator(ticks))
             ax.xaxis.set_major_formatter(plain)
             ax.xaxis.set_minor_locator(NullLocator())
@@ -259,43 +216,29 @@ class SpeedUpExplorer(Playground):
         for case in MEASURED:
             left.plot([2], [case.speedup], case.marker, color=GREEN, ms=8, mec="white", zorder=6)
             words = f"measured: {case.name}, batch {case.batch}, 2 processes"
-            left.annotate(
-                words,
-                (2, case.speedup),
-                xytext=(9, -4 if case.speedup < 1 else -13),
-                textcoords="offset points",
-                color="#00664b",
-                fontsize=9.5,
-            )
+            beside = {"xytext": (9, -4 if case.speedup < 1 else -13), "textcoords": "offset points"}
+            left.annotate(words, (2, case.speedup), **beside, color="#00664b", fontsize=9.5)
         right.axhline(100, ls="--", color=GREY, lw=1.3)
 
-        self.curve = left.plot([], [], color=BLUE, zorder=4)[0]
-        self.point = left.plot([], [], "o", color=BLUE, ms=9, mec="white", zorder=5)[0]
-        self.efficiency = right.plot([], [], color=BLUE, zorder=4)[0]
-        self.efficiency_point = right.plot([], [], "o", color=BLUE, ms=8, mec="white", zorder=5)[0]
-        self.efficiency_label = QuickText(right, right.transData, (9, 5), color=BLUE, fontsize=10.5)
-        self.title = QuickText(left, fontsize=12, fontweight="bold")
-        self.title.set_position((0, 1.035))
-        self.beyond = QuickText(left, color=BLUE, fontsize=10.5, va="bottom", ha="right")
-        self.beyond.set_position((0.985, 0.03))
+        self.curve = self.line(left, color=BLUE, zorder=4)
+        self.point = self.line(left, "o", color=BLUE, ms=9, mec="white", zorder=5)
+        self.efficiency = self.line(right, color=BLUE, zorder=4)
+        self.efficiency_point = self.line(right, "o", color=BLUE, ms=8, mec="white", zorder=5)
+        blue = {"color": BLUE, "fontsize": 10.5}
+        self.efficiency_label = self.text(right, by="data", offset=(9, 5), **blue)
+        self.title = self.text(left, 0, 1.035, **TITLE)
+        self.beyond = self.text(left, 0.985, 0.03, va="bottom", ha="right", **blue)
 
-        strip = self.strip = fig.add_axes((0.605, 0.15, 0.38, 0.1))
+        strip = fig.add_axes((0.605, 0.15, 0.38, 0.1))
         strip.set(xlim=(0, 100), ylim=(0, 1), xticks=[], yticks=[])
         strip.grid(False)
         self.bars, self.names = {}, {}
         for part, (color, ink, place, ha) in PARTS.items():
-            self.bars[part] = strip.add_patch(Rectangle((0, 0), 0, 1, color=color, lw=0))
-            name = QuickText(strip, color=ink, fontsize=9.5, ha=ha, va="top")
-            name.set_position((place, -0.2))
+            self.bars[part] = self.patch(strip, color=color, lw=0)
+            name = self.text(strip, place, -0.2, color=ink, fontsize=9.5, ha=ha, va="top")
             self.names[part] = name
-        self.strip_title = QuickText(strip, fontsize=10.5, fontweight="bold")
-        self.strip_title.set_position((0, 1.18))
-        return [
-            *(self.curve, self.point, self.efficiency, self.efficiency_point),
-            *(self.efficiency_label, self.title, self.beyond, self.strip_title),
-            *self.bars.values(),
-            *self.names.values(),
-        ]
+        self.strip_title = self.text(strip, 0, 1.18, fontsize=10.5, fontweight="bold")
+        return self.moving
 
     def update(self, result: SpeedUp) -> None:
         n = result.workers
@@ -309,11 +252,9 @@ class SpeedUpExplorer(Playground):
         self.efficiency_label.set_position(
             (n if n < 32 else n / 2.2, result.efficiency - (24 if high else 0))
         )
-        self.title.set_text(
-            f"{count_text(n)}: {times_text(result.speedup)}" if n > 1 else "1 worker"
-        )
-        low = result.speedup < LOWEST
-        self.beyond.set_text(f"{count_text(result.workers)} ↓" if low else "")
+        workers = counted(n, "worker")
+        self.title.set_text(f"{workers}: {times_text(result.speedup)}" if n > 1 else workers)
+        self.beyond.set_text(f"{workers} ↓" if result.speedup < LOWEST else "")
         self.strip_title.set_text(f"One step: {ms_text(result.step)}")
         start = 0.0
         for part, bar in self.bars.items():
@@ -324,7 +265,7 @@ class SpeedUpExplorer(Playground):
 
     def summary(self, result: SpeedUp) -> str:
         n, batch = result.workers, result.batch
-        who = f"{count_text(n)}, {batch} images per step" + (
+        who = f"{counted(n, 'worker')}, {batch} images per step" + (
             "" if n == 1 else " together" if result.strong else " each"
         )
         shares = ", ".join(f"{part} {result.share(part):.0f} %" for part in PARTS)
@@ -348,22 +289,3 @@ def ms_text(milliseconds: float) -> str:
     """ "31.3 ms", "0.0400 ms", "12.5 s": three digits and a unit."""
     value, unit = (milliseconds / 1000, "s") if milliseconds >= 1000 else (milliseconds, "ms")
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
-
-
-def speedup_explorer(**values: Any) -> SpeedUpExplorer:
-    """Explore how much faster a training becomes with more workers, and what limits it.
-
-    The curve is a model: computing, a serial share, and a ring all-reduce of the gradients; see the
-    module. The green points are measured (`benchmarks/bench_speedups.py`): the same training with 1
-    and with 2 processes, one thread each, on the two cores of a virtual machine (AMD EPYC), on 21
-    November 2026.
-
-    Args:
-        **values: where the controls start: workers (1 … 64), batch (32 … 8192), scaling (one of
-            `SCALINGS`), per_image (µs, 2 … 20000), megabytes (0.1 … 10000), bandwidth (GB/s,
-            0.01 … 1000), latency (µs, 1 … 1000), serial (percent, 0 … 50).
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return SpeedUpExplorer(**values)

@@ -1,21 +1,20 @@
 """Live training of a digit reader: turn a knob, and the run starts over while you watch its loss.
 
-`train_digits` makes the playground; the training behind it is in `digit_runs`.
+The training behind it is in `digit_runs`.
 """
 
 from __future__ import annotations
 
 import copy
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from course_utils.live.controls import Choice, Control, Notches, Slider, row
-from course_utils.live.quick_text import QuickText
+from course_utils.live.controls import Choice, Notches, rate_slider, row, share_slider
 from course_utils.live.training import TrainingPlayground
 from course_utils.playgrounds.digit_runs import (
     BATCH_SIZES,
@@ -29,42 +28,38 @@ from course_utils.playgrounds.digit_runs import (
     train_steps,
     verdict,
 )
-from course_utils.playgrounds.seeded import one_thread
+from course_utils.playgrounds.parts import ALARM, Parts
+from course_utils.playgrounds.seeded import on_one_thread
+from course_utils.playgrounds.words import PRESS_START, capital, standing
 from course_utils.plotting import BLACK, BLUE, GREY, RED, SPLIT_STYLES
 from course_utils.printing import rounded
 
 
-class DigitTraining(TrainingPlayground):
-    """Train a network to read digits, live. Made by `train_digits`."""
+class DigitTraining(Parts, TrainingPlayground):
+    """Train a digit reader while you watch; every knob restarts it.
+
+    The trained network is its ``model``. `DataError` where the data set that ``COURSE_DATASET``
+    names cannot be had.
+    """
 
     width, height = 9.0, 3.55
     preview = 28  # half an epoch with the default setting: 20 updates, 2 validations of 4 results
-
-    def controls(self) -> Iterable[Control]:
-        beta_tip = "momentum; for Adam and AdamW β1, for RMSProp alpha; SGD has none"
-        schedule_tip = "how the rate changes from update to update"
-        lr_tip = "size of the steps, the highest one of the schedule; equal ratios"
-        return (
-            Choice("network", "CNN B", options=tuple(NETWORKS), width="164px",
-                   tip="what is trained"),
-            Choice("optimizer", "Adam", options=OPTIMIZER_NAMES, width="190px",
-                   tip="how the weights are moved"),
-            Choice("schedule", "constant", options=SCHEDULE_NAMES, width="234px", tip=schedule_tip),
-            Notches("batch_size", 32, "batch size", options=BATCH_SIZES, width="268px",
-                    tip="images per update"),
-            Slider("lr", 1e-3, "learning rate", low=1e-4, high=10.0, log=True, width="360px",
-                   tip=lr_tip),
-            Slider("beta", 0.9, "β", low=0.0, high=0.99, step=0.01, tip=beta_tip, width="224px"),
-        )  # fmt: skip
+    controls = (
+        Choice("network", "CNN B", options=tuple(NETWORKS), width="164px", tip="what is trained"),
+        Choice("optimizer", "Adam", options=OPTIMIZER_NAMES, width="190px",
+               tip="how the weights are moved"),
+        Choice("schedule", "constant", options=SCHEDULE_NAMES, width="234px",
+               tip="how the rate changes from update to update"),
+        Notches("batch_size", 32, "batch size", options=BATCH_SIZES, width="268px",
+                tip="images per update"),
+        rate_slider(1e-3, 1e-4, 10.0, width="360px",
+                    tip="size of the steps, the highest one of the schedule; equal ratios"),
+        share_slider("beta", 0.9, label="β", width="224px", only=("optimizer", OPTIMIZER_NAMES[1:]),
+                     tip="momentum; for Adam and AdamW β1, for RMSProp alpha; SGD has none"),
+    )  # fmt: skip
 
     def steps(self, *, dtype: str, **values: Any) -> Iterator[Progress]:
-        training = train_steps(**values, dtype=getattr(torch, dtype))
-        while True:
-            with one_thread():  # not across the yield: then it is the learner's turn
-                result = next(training, None)
-            if result is None:
-                return
-            yield result
+        return on_one_thread(train_steps(**values, dtype=getattr(torch, dtype)))
 
     @property
     def model(self) -> nn.Module:
@@ -73,19 +68,9 @@ class DigitTraining(TrainingPlayground):
         model.zero_grad(set_to_none=True)
         return model.to(torch.get_default_dtype()).eval()
 
-    # -- controls ----------------------------------------------------------------------------------
-
     def layout(self, rows: dict[str, Any]) -> list[Any]:
-        import ipywidgets as widgets
-
-        def follow(_: Any = None) -> None:  # plain SGD has no β
-            rows["beta"].disabled = rows["optimizer"].value == "SGD"
-
-        rows["optimizer"].observe(follow, names="value")
-        follow()
-        buttons = widgets.HBox(self.train_buttons(), layout=widgets.Layout(width="292px"))
-        first = row(*(rows[name] for name in ("network", "optimizer", "schedule", "batch_size")))
-        return [first, row(rows["lr"], rows["beta"], buttons)]
+        *first, lr, beta = rows.values()
+        return [row(*first), row(lr, beta, self.train_box())]
 
     # -- picture -----------------------------------------------------------------------------------
 
@@ -106,60 +91,45 @@ class DigitTraining(TrainingPlayground):
         left.set_yticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
         left.set_ylabel("cross-entropy loss", labelpad=2)
         left.axhline(GUESSING, color=GREY, linewidth=1, linestyle=":")
-        left.text(7.95, GUESSING * 1.12, "guessing: 2.30", color=GREY, fontsize=9.5, ha="right")
+        grey = {"color": GREY, "fontsize": 9.5, "ha": "right"}
+        left.text(7.95, GUESSING * 1.12, "guessing: 2.30", **grey)
         train, val = SPLIT_STYLES["train"], SPLIT_STYLES["validation"]
-        (self._raw,) = left.plot([], [], color=train["color"], linewidth=0.8, alpha=0.4)
-        (self._smooth,) = left.plot([], [], color=train["color"], label="mini-batches, smoothed")
+        self._raw = self.line(left, color=train["color"], linewidth=0.8, alpha=0.4)
+        self._smooth = self.line(left, color=train["color"], label="mini-batches, smoothed")
         style = {"color": val["color"], "linestyle": val["linestyle"], "marker": val["marker"]}
-        (self._val_loss,) = left.plot([], [], **style, markersize=3.5, label="validation images")
+        self._val_loss = self.line(left, **style, markersize=3.5, label="validation images")
         left.legend(loc="upper right", bbox_to_anchor=(1.01, 1.04), fontsize=9.5, handlelength=2.4)
-        (self._end,) = left.plot([], [], "X", color=RED, markersize=11)
+        self._end = self.line(left, "X", color=RED, markersize=11)
 
         right.set_title("How many digits does it read?")
         right.set_ylim(0, 1.04)
         right.set_yticks([0, 0.5, 1.0], ["0", "50", "100 %"])
         right.axhline(0.1, color=GREY, linewidth=1, linestyle=":")
-        right.text(7.95, 0.13, "guessing: 10 %", color=GREY, fontsize=9.5, ha="right")
-        (self._accuracy,) = right.plot([], [], **style, markersize=4)
-        self._percent = QuickText(right, ha="right", fontsize=20, color=val["color"])
-        self._percent.set_position((0.97, 0.42))
+        right.text(7.95, 0.13, "guessing: 10 %", **grey)
+        self._accuracy = self.line(right, **style, markersize=4)
         self._draw_rate(below)
-        self._draw_words(fig, left)
-        lines = [self._raw, self._smooth, self._val_loss, self._end, self._accuracy]
-        rates = [self._plan, self._rates, self._here, self._highest, self._rate]
-        words = [self._source, self._scheduler, self._count, self._of, self._verdict]
-        return [*lines, *rates, self._percent, *words]
+        self._percent = self.text(right, 0.97, 0.42, ha="right", fontsize=20, color=val["color"])
+        code = {"by": "figure", "family": "DejaVu Sans Mono"}
+        self._source = self.text(left, 0.01, 0.945, fontsize=9, **code)
+        self._scheduler = self.text(left, 0.01, 0.887, fontsize=8, **code)
+        # Only the number changes in each picture: apart from the words it is quick to draw.
+        count = {"by": "figure", "fontsize": 10, "color": BLACK}
+        self.text(left, 0.755, 0.945, "update", ha="right", **count)
+        self._count = self.text(left, 0.79, 0.945, ha="right", **count)
+        self._of = self.text(left, 0.797, 0.945, **count)
+        self._verdict = self.text(left, 0.03, 0.06, **ALARM)
+        return self.moving
 
     def _draw_rate(self, ax: Any) -> None:
         """The learning rate, as a share of the highest: so the axis never changes."""
         ax.set_ylim(-0.04, 1.12)
         ax.set_yticks([0, 1], ["0", ""])
-        (self._plan,) = ax.plot([], [], color=BLUE, linewidth=1.2, alpha=0.55)
-        (self._rates,) = ax.plot([], [], color=BLUE, linewidth=2.4)
-        (self._here,) = ax.plot([], [], "o", color=BLUE, markersize=5, clip_on=False)
-        self._highest = QuickText(ax, ax.transData, (-4, 0), ha="right", va="center", fontsize=10)
-        self._highest.set_position((0, 1))
-        self._rate = QuickText(ax, color=BLUE, fontsize=10, weight="bold")
-        self._rate.set_position((0, 1.1))
-
-    def _draw_words(self, fig: Any, ax: Any) -> None:
-        whole = fig.transFigure
-        self._source, self._scheduler = (
-            QuickText(ax, whole, family="DejaVu Sans Mono", fontsize=size) for size in (9, 8)
-        )
-        self._source.set_position((0.01, 0.945))
-        self._scheduler.set_position((0.01, 0.887))
-        # Only the number changes in each picture: apart from the words it is quick to draw.
-        update = QuickText(ax, whole, ha="right", fontsize=10, color=BLACK)
-        update.set_position((0.755, 0.945))
-        update.set_text("update")
-        self._count = QuickText(ax, whole, ha="right", fontsize=10, color=BLACK)
-        self._count.set_position((0.79, 0.945))
-        self._of = QuickText(ax, whole, fontsize=10, color=BLACK)
-        self._of.set_position((0.797, 0.945))
-        box = {"facecolor": "white", "edgecolor": RED, "linewidth": 1, "pad": 3}
-        self._verdict = QuickText(ax, color=RED, fontsize=10.5, weight="bold", bbox=box)
-        self._verdict.set_position((0.03, 0.06))
+        self._plan = self.line(ax, color=BLUE, linewidth=1.2, alpha=0.55)
+        self._rates = self.line(ax, color=BLUE, linewidth=2.4)
+        self._here = self.line(ax, "o", color=BLUE, markersize=5, clip_on=False)
+        left = {"by": "data", "offset": (-4, 0), "ha": "right", "va": "center"}
+        self._highest = self.text(ax, 0, 1, fontsize=10, **left)
+        self._rate = self.text(ax, 0, 1.1, color=BLUE, fontsize=10, weight="bold")
 
     def update(self, result: Progress) -> None:
         epoch = result.epoch
@@ -173,13 +143,8 @@ class DigitTraining(TrainingPlayground):
         self._source.set_text(result.source)
         self._scheduler.set_text(result.scheduler or "# no scheduler: the rate stays")
         self._count.set_text(str(result.num_updates))
-        words = self._state_words(", ", result)
-        if self.shown_state == "ready" and not result.diverged_at:
-            words = ": press Start"
-        self._of.set_text(f"of {result.total_updates}{words}")
-        trouble = verdict(result)
-        self._verdict.set_text("\n".join(textwrap.wrap(trouble, 34)))
-        self._verdict.set_visible(bool(trouble))
+        self._of.set_text(f"of {result.total_updates}{self._stands(result, PRESS_START)}")
+        self._verdict.set_text("\n".join(textwrap.wrap(verdict(result), 34)))
         self._end.set_data(*([epoch[-1:], [30.0]] if result.diverged_at else [[], []]))
 
     def _update_rate(self, result: Progress) -> None:
@@ -193,10 +158,8 @@ class DigitTraining(TrainingPlayground):
         self._highest.set_text(f"{result.rates.max():.3g}")
         self._rate.set_text(f"Learning rate: now {result.rate:.2g}")
 
-    def _state_words(self, before: str, result: Progress) -> str:
-        if result.diverged_at is not None:
-            return f"{before}ended early"
-        return "" if self.shown_state in ("ready", "running") else f"{before}{self.shown_state}"
+    def _stands(self, result: Progress, before: str = "") -> str:
+        return standing(self.shown_state, before, early=result.diverged_at is not None)
 
     def summary(self, result: Progress) -> str:
         loss = rounded([result.loss[-1], result.smooth[-1]])
@@ -204,7 +167,7 @@ class DigitTraining(TrainingPlayground):
         text = (
             f"{result.network} with {result.source.removeprefix('torch.optim.')}{schedule}, "
             f"batches of {result.batch_size}: update {result.num_updates} of "
-            f"{result.total_updates}{self._state_words(', ', result)}. Batch loss {loss[0]}"
+            f"{result.total_updates}{self._stands(result)}. Batch loss {loss[0]}"
         )
         if result.diverged_at is None:
             text += f", smoothed {loss[1]}"
@@ -214,19 +177,4 @@ class DigitTraining(TrainingPlayground):
                 f"accuracy {rounded(100 * result.val_accuracy[-1], 1)} %"
             )
         trouble = verdict(result)
-        return f"{text}. {trouble[0].upper()}{trouble[1:]}." if trouble else f"{text}."
-
-
-def train_digits(**values: Any) -> DigitTraining:
-    """A playground that trains a digit reader while you watch; every knob restarts it.
-
-    values: starting values of the controls ``network`` ("CNN A", "CNN B", "MLP"), ``optimizer``
-    ("SGD", "Momentum", "Nesterov", "RMSProp", "Adam", "AdamW"), ``schedule`` ("constant", "step",
-    "cosine", "warm-up + cosine", "one cycle"), ``batch_size`` (8, 16, … 256), ``lr`` (1e-4 to 10,
-    the highest rate of the schedule) and ``beta`` (0 to 0.99). The trained network is its
-    ``model``.
-
-    Raises ValueError for an unknown control or a value out of range, and `DataError` where the
-    data set that ``COURSE_DATASET`` names cannot be had.
-    """
-    return DigitTraining(**values)
+        return f"{text}. {capital(trouble)}." if trouble else f"{text}."

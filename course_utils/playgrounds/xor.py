@@ -1,12 +1,12 @@
 """Training a small network on XOR: the loss falls, and the plane bends until four points are right.
 
-`xor_training` makes the playground. `train_xor` is the training behind it, written out in NumPy as
+`train_xor` is the training behind it, written out in NumPy as
 in chapter 03, so the same seed gives the same run as there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,10 +16,11 @@ from contourpy import contour_generator
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 
-from course_utils.live.controls import Choice, Control, Slider, Toggle, row
-from course_utils.live.quick_text import QuickText
+from course_utils.live.controls import Choice, Slider, Toggle, rate_slider, row
 from course_utils.live.training import TrainingPlayground
 from course_utils.names import unknown_name
+from course_utils.playgrounds.parts import HALO, TITLE, Parts
+from course_utils.playgrounds.words import PRESS_START, capital, counted, standing
 from course_utils.plotting import BLACK, BLUE, GREY, RED
 from course_utils.printing import rounded
 
@@ -142,101 +143,73 @@ def verdict(result: Progress) -> str:
     return f"{count} of 4 on the right side of 0.5"
 
 
-class XorTraining(TrainingPlayground):
-    """Train a 2-H-1 network on XOR, live. Made by `xor_training`."""
+class XorTraining(Parts, TrainingPlayground):
+    """Train a network of sigmoids on XOR while you watch; every knob starts it anew."""
 
     width, height = 9.0, 3.4
     preview = 2_000 // GROUP
-
-    def controls(self) -> Iterable[Control]:
-        return (
-            Slider("hidden", 3, "hidden units", low=1, high=8, width="270px"),
-            Slider("lr", 0.5, "learning rate", low=0.005, high=500.0, log=True, width="310px"),
-            Slider("seed", 0, low=0, high=59, width="230px", tip="which random first weights"),
-            Toggle("biases", True, width="90px", tip="train the biases; else they stay 0"),
-            Choice("init", "random", "first weights", options=INITS, width="210px"),
-        )
-
-    def steps(self, *, dtype: str, **values: Any) -> Iterator[Progress]:
-        return train_xor(**values, dtype=dtype)
+    controls = (
+        Slider("hidden", 3, "hidden units", low=1, high=8, width="270px"),
+        rate_slider(0.5, 0.005, 500.0, width="310px", tip=""),
+        Slider("seed", 0, low=0, high=59, width="230px", tip="which random first weights"),
+        Toggle("biases", True, width="90px", tip="train the biases; else they stay 0"),
+        Choice("init", "random", "first weights", options=INITS, width="210px"),
+    )
+    steps = staticmethod(train_xor)
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
-        return [
-            row(rows["hidden"], rows["lr"], rows["seed"]),
-            row(rows["init"], rows["biases"], *self.train_buttons()),
-        ]
+        hidden, lr, seed, biases, init = rows.values()
+        return [row(hidden, lr, seed), row(init, biases, *self.train_buttons())]
 
     # -- picture -----------------------------------------------------------------------------------
 
     def draw(self, fig: Any) -> list[Any]:
-        left = fig.add_axes((0.105, 0.165, 0.395, 0.71))
-        left.set(xlim=(0, NUM_EPOCHS), ylim=(1e-4, 0.9), xlabel="epochs (one update each)")
-        left.set_yscale("log")
+        left = fig.add_axes((0.105, 0.165, 0.395, 0.71), xlabel="epochs (one update each)")
+        left.set(xlim=(0, NUM_EPOCHS), ylim=(1e-4, 0.9), yscale="log")
         left.set_ylabel("mean squared error", labelpad=2)
         left.set_xticks(range(0, NUM_EPOCHS + 1, 2500), [f"{n:,}" for n in range(0, 10001, 2500)])
         left.set_yticks([1e-4, 1e-3, 1e-2, 0.1], ["0.0001", "0.001", "0.01", "0.1"])
         left.axhline(ALWAYS_HALF, color=GREY, lw=1, ls=":")
         words = "0.25: always answering 0.5"
         left.text(9_900, ALWAYS_HALF * 1.15, words, color=GREY, fontsize=9.5, ha="right")
-        (self.curve,) = left.plot([], [], color=BLUE)
-        (self.end,) = left.plot([], [], "o", color=BLUE, ms=7, mec="white")
-        self.title = QuickText(left, fontsize=12, fontweight="bold")
-        self.title.set_position((0, 1.05))
-        self.count = QuickText(left, fontsize=10, color=BLACK)
-        self.count.set_position((0.02, 0.05))
+        self.curve = self.line(left, color=BLUE)
+        self.end = self.line(left, "o", color=BLUE, ms=7, mec="white")
+        self.title = self.text(left, 0, 1.05, **TITLE)
+        self.count = self.text(left, 0.02, 0.05, fontsize=10, color=BLACK)
 
-        right = fig.add_axes((0.565, 0.165, 0.2682, 0.71))
+        right = fig.add_axes((0.565, 0.165, 0.2682, 0.71), xlabel="x₁", ylabel="x₂")
         right.set(xlim=(LOW, HIGH), ylim=(LOW, HIGH), xticks=(0, 1), yticks=(0, 1))
-        right.set(xlabel="x₁", ylabel="x₂")
         right.xaxis.labelpad = right.yaxis.labelpad = -8
         right.grid(visible=False)
         right.set_title("What it answers where")
-        self.image = right.imshow(
-            np.zeros((PIXELS, PIXELS)),
-            cmap=COLOURS,
-            vmin=0,
-            vmax=1,
-            origin="lower",
-            extent=(LOW, HIGH, LOW, HIGH),
-            interpolation="nearest",
-            aspect="auto",
-            zorder=0,
-        )
-        self.units = LineCollection([], colors=GREY, lw=1, linestyles="--", zorder=1)
-        self.border = LineCollection([], colors=BLACK, lw=2, zorder=2)
-        right.add_collection(self.units, autolim=False)
-        right.add_collection(self.border, autolim=False)
-        (self.wrong,) = right.plot([], [], "o", ms=19, mfc="none", mec=RED, mew=2.2, ls="none")
-        (ones,) = right.plot(*X[[1, 2]].T, "o", ms=9, color=BLACK, ls="none")
-        (zeros,) = right.plot(*X[[0, 3]].T, "o", ms=9, mfc="white", mec=BLACK, mew=1.8, ls="none")
-        box = {"boxstyle": "square,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75}
-        self.answers = []
-        for x, y in X:
-            text = QuickText(right, right.transData, (0, 13.5), fontsize=10, ha="center", bbox=box)
-            text.set_position((x, y))
-            self.answers.append(text)
+        image = right.imshow(
+            np.zeros((PIXELS, PIXELS)), cmap=COLOURS, vmin=0, vmax=1, origin="lower", zorder=0,
+            extent=(LOW, HIGH, LOW, HIGH), interpolation="nearest", aspect="auto",
+        )  # fmt: skip
+        self.image = self.moves(image)
+        units = LineCollection([], colors=GREY, lw=1, linestyles="--", zorder=1)
+        self.units = self.add(right, units)
+        self.border = self.add(right, LineCollection([], colors=BLACK, lw=2, zorder=2))
+        self.wrong = self.line(right, "o", ms=19, mfc="none", mec=RED, mew=2.2, ls="none")
+        self.line(right, "o", ms=9, color=BLACK, ls="none").set_data(*X[[1, 2]].T)
+        white = {"mfc": "white", "mec": BLACK, "mew": 1.8}
+        self.line(right, "o", ms=9, ls="none", **white).set_data(*X[[0, 3]].T)
+        above = {"by": "data", "offset": (0, 13.5), "ha": "center", "bbox": HALO | {"alpha": 0.75}}
+        self.answers = [self.text(right, x, y, fontsize=10, **above) for x, y in X]
         notes = ("● wanted 1", "○ wanted 0", "blue: 1", "orange: 0", "black line: 0.5")
         notes += ("dashed: where a", "  hidden unit is 0.5", "red ring: wrong")
         for i, note in enumerate(notes):
             fig.text(0.845, 0.84 - 0.075 * i, note, fontsize=9, color=GREY)
-        points = [self.wrong, ones, zeros, *self.answers]
-        return [
-            *(self.curve, self.end, self.title, self.count),
-            *(self.image, self.units, self.border, *points),
-        ]
+        return self.moving
 
     def update(self, result: Progress) -> None:
         epochs = GROUP * np.arange(len(result.losses))
         self.curve.set_data(epochs, result.losses)
         self.end.set_data(epochs[-1:], result.losses[-1:])
-        words = verdict(result)
-        self.title.set_text(words[0].upper() + words[1:])
-        state = f"epoch {result.epoch:,} of {NUM_EPOCHS:,}, loss {rounded(result.losses[-1]):g}"
-        if self.shown_state == "ready":
-            state += ": press Start" if result.epoch < NUM_EPOCHS else ""
-        elif self.shown_state != "running":
-            state += f", {self.shown_state}"
-        self.count.set_text(state)
+        self.title.set_text(capital(verdict(result)))
+        count = f"epoch {result.epoch:,} of {NUM_EPOCHS:,}, loss {rounded(result.losses[-1]):g}"
+        before = PRESS_START if result.epoch < NUM_EPOCHS else ""
+        self.count.set_text(count + standing(self.shown_state, before))
         surface = result.surface
         self.image.set_data(surface)
         axis = np.linspace(LOW, HIGH, PIXELS)
@@ -250,7 +223,7 @@ class XorTraining(TrainingPlayground):
 
     def summary(self, result: Progress) -> str:
         values = result.setting
-        units = "1 hidden unit" if values["hidden"] == 1 else f"{values['hidden']} hidden units"
+        units = counted(values["hidden"], "hidden unit")
         weights = f"seed {values['seed']}" if values["init"] == "random" else values["init"]
         answers = ", ".join(f"{answer:g}" for answer in rounded(result.outputs, 2))
         return (
@@ -272,16 +245,3 @@ def unit_lines(params: Params) -> list[np.ndarray]:
             along = np.array([-w[1], w[0]]) / length
             lines.append(np.array([foot - 9 * along, foot + 9 * along]))
     return lines
-
-
-def xor_training(**values: Any) -> XorTraining:
-    """Train a network of sigmoids on XOR while you watch; every knob starts it anew.
-
-    Args:
-        **values: where the controls start: hidden (1 … 8), lr (0.005 … 500), seed (0 … 59),
-            biases (True or False), init ("random", "all zero" or "all 0.5").
-
-    Raises:
-        ValueError: for an unknown control or a value out of range.
-    """
-    return XorTraining(**values)

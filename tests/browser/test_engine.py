@@ -19,8 +19,7 @@ from course_utils.live.playground import Playground
 class Wave(Playground):
     width, height, pointer = 6.0, 2.4, True
     keys = []
-    def controls(self):
-        return [Slider("frequency", 1.0, low=0.5, high=5.0), Toggle("broken", False)]
+    controls = (Slider("frequency", 1.0, low=0.5, high=5.0), Toggle("broken", False))
     def compute(self, frequency, broken):
         if broken:
             raise ZeroDivisionError("the wave is broken")
@@ -138,8 +137,7 @@ from course_utils.live.controls import Slider
 from course_utils.live.playground import Playground
 class Axes(Playground):
     width, height = 6.0, 2.4
-    def controls(self):
-        return [Slider("top", 1, low=1, high=3)]
+    controls = (Slider("top", 1, low=1, high=3),)
     def compute(self, top):
         return top
     def draw(self, fig):

@@ -17,8 +17,7 @@ from course_utils.live.controls import Slider
 from course_utils.live.training import TrainingPlayground
 class Endless(TrainingPlayground):
     width, height, preview = 5.0, 2.0, 3
-    def controls(self):
-        return [Slider("lr", 0.5, low=0.0, high=1.0)]
+    controls = (Slider("lr", 0.5, low=0.0, high=1.0),)
     def steps(self, *, dtype, lr):
         done = [0.0]
         while True:

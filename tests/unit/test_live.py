@@ -27,15 +27,14 @@ class Wave(Playground):
         self.threads = set()
         super().__init__(**values)
 
-    def controls(self):
-        return [
-            Slider("frequency", 1.0, low=0.5, high=5.0),
-            Slider("points", 50, low=10, high=100),
-            Slider("rate", 0.1, low=1e-4, high=10.0, log=True),
-            Choice("shape", "sine", options=("sine", "step", "broken")),
-            Toggle("flip", False),
-            Checks("series", ("a",), options=("a", "b")),
-        ]
+    controls = (
+        Slider("frequency", 1.0, low=0.5, high=5.0),
+        Slider("points", 50, low=10, high=100),
+        Slider("rate", 0.1, low=1e-4, high=10.0, log=True),
+        Choice("shape", "sine", options=("sine", "step", "broken")),
+        Toggle("flip", False),
+        Checks("series", ("a",), options=("a", "b")),
+    )
 
     def compute(self, *, frequency, points, rate, shape, flip, series):
         self.computed.append(frequency)

@@ -37,8 +37,7 @@ class Counting(TrainingPlayground):
         self.ended: list[float] = []
         super().__init__(**values)
 
-    def controls(self):
-        return [Slider("lr", 1.0, low=0.0, high=2.0), Slider("fail_at", 0, low=0, high=100)]
+    controls = (Slider("lr", 1.0, low=0.0, high=2.0), Slider("fail_at", 0, low=0, high=100))
 
     def steps(self, *, dtype, lr, fail_at):
         try:

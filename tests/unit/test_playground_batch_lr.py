@@ -142,7 +142,7 @@ def test_a_loss_that_is_not_a_number(monkeypatch, playground):
 
 
 def settings():
-    specs = {control.name: control for control in LiveRun.controls(None)}
+    specs = {control.name: control for control in LiveRun.controls}
     for name, spec in specs.items():
         for value in spec.ends():
             yield {name: value}

@@ -21,9 +21,9 @@ from course_utils.playgrounds.broadcast_compute import (
     align,
     broadcast,
     copied,
-    number,
 )
 from course_utils.playgrounds.broadcasting import CELL, SLOTS, places
+from course_utils.playgrounds.words import signed
 
 PLAYGROUND = broadcast_explorer()
 EVERY_B = [*SHAPES, *MEANS]
@@ -116,7 +116,7 @@ def test_any_value_is_shown(a, b, operation, entry):
 
 def test_both_ends_of_every_control_are_shown():
     playground = broadcast_explorer()
-    for spec in playground.controls():
+    for spec in playground.controls:
         for value in (*spec.ends(), spec.default):
             playground.set(**{spec.name: value})
             assert_shown_well(playground)
@@ -179,7 +179,7 @@ def test_moving_the_entry_sends_patches():
 
 
 def test_numbers_are_short():
-    assert [number(x) for x in (7.0, -1.5, -0.0, 494.5)] == ["7", "−1.5", "0", "494.5"]
+    assert [signed(x) for x in (7.0, -1.5, -0.0, 494.5)] == ["7", "−1.5", "0", "494.5"]
 
 
 def test_nonsense_is_refused():

@@ -10,8 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.playgrounds import graph_explorer
-from course_utils.playgrounds.computational_graph import SLIDERS, number_text
-from course_utils.playgrounds.graph_compute import EXPRESSIONS, MOST_STEPS, run_passes
+from course_utils.playgrounds.computational_graph import (
+    EXPRESSIONS,
+    MOST_STEPS,
+    SLIDERS,
+    number_text,
+    run_passes,
+)
 
 PLAYGROUND = graph_explorer()
 DEFAULTS = {slider.name: slider.default for slider in SLIDERS}

@@ -149,7 +149,7 @@ def test_a_loss_that_is_not_a_number(monkeypatch, playground):
 
 
 def settings():
-    for spec in module.CurveFit.controls(None):
+    for spec in module.CurveFit.controls:
         for value in spec.ends():
             yield {spec.name: value}
     draw = random.Random(0)

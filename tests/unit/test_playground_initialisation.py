@@ -70,7 +70,7 @@ def test_any_values_are_shown(activation, init, exponent, width):
 
 @pytest.mark.parametrize("name", ["activation", "init", "width", "gain"])
 def test_every_control_at_its_ends(name):
-    spec = next(c for c in PLAYGROUND.controls() if c.name == name)
+    spec = next(c for c in PLAYGROUND.controls if c.name == name)
     for value in spec.ends():
         PLAYGROUND.reset()
         PLAYGROUND.set(**{name: value})

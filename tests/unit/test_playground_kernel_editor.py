@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from course_utils.playgrounds import kernel_editor
+from course_utils.playgrounds.digit_panels import MARGIN
 from course_utils.playgrounds.kernel_compute import (
     KERNELS,
     NAMES,
@@ -23,14 +24,14 @@ from course_utils.playgrounds.kernel_compute import (
     nearest_unit,
     weight_words,
 )
-from course_utils.playgrounds.kernel_editor import MARGIN, PANEL, PANEL_Y, PANELS
+from course_utils.playgrounds.kernel_editor import PANEL, PANEL_Y, PANELS
 
 PLAYGROUND = kernel_editor()
 
 
 def settings():
     """Every control at its ends and default, and some random settings."""
-    for spec in PLAYGROUND.controls():
+    for spec in PLAYGROUND.controls:
         for value in dict.fromkeys((*spec.ends(), spec.default)):
             yield {spec.name: value}
     draw = random.Random(0)

@@ -102,7 +102,7 @@ def test_lost_trainings_are_marked(playground):
 
 
 def settings():
-    specs = {control.name: control for control in LrSweep.controls(None)}
+    specs = {control.name: control for control in LrSweep.controls}
     for name, spec in specs.items():
         for value in spec.ends():
             yield {name: value}

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from course_utils.playgrounds import receptive_field
+from course_utils.playgrounds.digit_panels import MARGIN
 from course_utils.playgrounds.kernel_compute import SIDE
 from course_utils.playgrounds.receptive_field import (
     KERNELS,
-    MARGIN,
     PANEL,
     PANEL_Y,
     PANELS,
@@ -29,7 +29,7 @@ DEFAULTS = PLAYGROUND.values
 
 def settings():
     """Every control at its ends and default, the largest stacks, and some random settings."""
-    for spec in PLAYGROUND.controls():
+    for spec in PLAYGROUND.controls:
         for value in dict.fromkeys((*spec.ends(), spec.default)):
             yield {spec.name: value}
     for pooling in (False, True):

@@ -191,7 +191,7 @@ def test_divergence_is_drawn_and_said(playground):
 
 
 def settings():
-    specs = {spec.name: spec for spec in ScheduleDesigner.controls(None)}
+    specs = {spec.name: spec for spec in ScheduleDesigner.controls}
     for spec in specs.values():
         for value in spec.ends():
             yield {spec.name: value}

@@ -39,7 +39,7 @@ def settings():
             **{f"filters{n}": draw.choice(CHANNELS[:6]) for n in (1, 2, 3)},
         }
 
-    for spec in PLAYGROUND.controls():
+    for spec in PLAYGROUND.controls:
         for value in dict.fromkeys((*spec.ends(), spec.default)):
             yield {spec.name: value}
             yield any_values() | {spec.name: value}

@@ -21,7 +21,6 @@ from course_utils.playgrounds.speedup import (
     STRONG,
     WEAK,
     WORKERS,
-    count_text,
     ms_text,
     ring_all_reduce,
     speed_up,
@@ -179,7 +178,6 @@ def test_words():
     assert times_text(1.0) == "as fast as one"
     assert times_text(0.5) == "2 times slower than one"
     assert times_text(0.0004) == "2,500 times slower than one"
-    assert (count_text(1), count_text(2)) == ("1 worker", "2 workers")
     assert (ms_text(31.26), ms_text(0.04), ms_text(19_700)) == ("31.3 ms", "0.04 ms", "19.7 s")
 
 

@@ -273,7 +273,7 @@ def test_the_picture_shows_the_numbers(playground):
 
 def settings():
     """Every control at its ends, and some random settings."""
-    specs = {control.name: control for control in DigitTraining.controls(None)}
+    specs = {control.name: control for control in DigitTraining.controls}
     for name, spec in specs.items():
         for value in spec.ends():
             yield {name: value}

@@ -134,7 +134,7 @@ def test_the_dashed_lines_are_where_a_unit_is_undecided():
 
 def settings():
     """Every control at its ends, and some random settings."""
-    for control in module.XorTraining.controls(None):
+    for control in module.XorTraining.controls:
         for value in control.ends():
             yield {control.name: value}
     draw = random.Random(0)
