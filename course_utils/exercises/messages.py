@@ -164,8 +164,7 @@ def difference(call: str, outcome: Outcome, right: Outcome) -> str:
                 part = Outcome(got.get(key), tolerance=outcome.tolerance)
                 return difference(f"{call}: {key}", part, Outcome(wanted[key]))
     if isinstance(wanted, Near):
-        value = got.value if isinstance(got, Near) else got
-        return f"{call} gives {describe(value)}; expected is about {describe(wanted)}."
+        return f"{call} gives {describe(got)}; expected is about {describe(wanted)}."
     if isinstance(got, str) and got.startswith(("an object of", "an array of")):
         return f"{call} gives {got}; expected is {describe(wanted)}."
     if isinstance(wanted, str) or wanted is None or isinstance(got, str | dict):

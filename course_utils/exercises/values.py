@@ -96,8 +96,11 @@ def _numbers(array: np.ndarray) -> Any:
 def stacked(value: Any) -> Any:
     """Nested tuples of equal length as one array; anything else as it is."""
     if isinstance(value, tuple):
-        with contextlib.suppress(ValueError, TypeError):
-            return np.asarray([stacked(item) for item in value], dtype=np.float64)
+        parts = [stacked(item) for item in value]
+        # Not text: NumPy would read numbers from it.
+        if all(isinstance(part, np.ndarray | np.generic) for part in parts):
+            with contextlib.suppress(ValueError, TypeError):
+                return np.asarray(parts, dtype=np.float64)
     return value
 
 

@@ -1,0 +1,304 @@
+"""Chapter 05."""
+
+RIGHT = {
+    "05.count": [
+        "my_num_params = lambda sizes: sum((a + 1) * b for a, b in zip(sizes, sizes[1:]))",
+        """
+def my_num_params(sizes):
+    model = nn.Sequential(*(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:])))
+    return sum(p.numel() for p in model.parameters())
+""",
+        """
+def my_num_params(sizes):
+    sizes = np.array(sizes)
+    return sizes[:-1] @ sizes[1:] + sizes[1:].sum()
+""",
+        """
+def my_num_params(sizes):
+    n_in, total = sizes.pop(0), 0
+    while sizes:
+        n_out = sizes.pop(0)
+        total, n_in = total + n_out * n_in + n_out, n_out
+    return total
+""",
+        """
+def my_num_params(sizes):
+    if len(sizes) < 2:
+        return 0
+    return sizes[1] * (sizes[0] + 1) + my_num_params(sizes[1:])
+""",
+        """
+def my_num_params(sizes):
+    sizes = torch.tensor(sizes)
+    return ((sizes[:-1] + 1) * sizes[1:]).sum()
+""",
+    ],
+    "05.module": [
+        """
+class MyNet(nn.Module):
+    def __init__(self, sizes):
+        super().__init__()
+        layers = []
+        for i, o in zip(sizes, sizes[1:]):
+            layers += [nn.Linear(i, o), nn.ReLU()]
+        self.stack = nn.Sequential(*layers[:-1])
+
+    def forward(self, X):
+        return self.stack(X)
+""",
+        """
+class MyNet(nn.Sequential):
+    def __init__(self, sizes):
+        layers = []
+        for k in range(len(sizes) - 1):
+            if k:
+                layers.append(nn.ReLU(inplace=True))
+            layers.append(nn.Linear(sizes[k], sizes[k + 1]))
+        super().__init__(*layers)
+""",
+        """
+class MyNet(nn.Module):
+    def __init__(self, sizes):
+        super().__init__()
+        self.count = len(sizes) - 1
+        for k in range(self.count, 0, -1):
+            setattr(self, f"fc{k}", nn.Linear(sizes[k - 1], sizes[k]))
+
+    def forward(self, X):
+        self.kept = [X]
+        for k in range(1, self.count + 1):
+            X = getattr(self, f"fc{k}")(X)
+            if k < self.count:
+                X = F.relu(X)
+            self.kept.append(X)
+        return X
+""",
+        """
+class MyNet(nn.Module):
+    def __init__(self, sizes):
+        super().__init__()
+        pairs = list(zip(sizes, sizes[1:]))
+        self.weights = nn.ParameterList(nn.Parameter(torch.randn(o, i)) for i, o in pairs)
+        self.biases = nn.ParameterList(nn.Parameter(torch.zeros(o)) for _, o in pairs)
+
+    def forward(self, X):
+        for k, (W, b) in enumerate(zip(self.weights, self.biases)):
+            X = F.linear(X if k == 0 else X.clamp(min=0), W, b)
+        return X
+""",
+        """
+class MyNet(nn.Module):
+    def __init__(self, sizes):
+        super(MyNet, self).__init__()
+        self.first = nn.LazyLinear(sizes[1])
+        self.rest = MyNet(sizes[1:]) if len(sizes) > 2 else None
+
+    def forward(self, X):
+        X = self.first(X)
+        return X if self.rest is None else self.rest(torch.maximum(X, torch.zeros_like(X)))
+""",
+        """
+def MyNet(sizes):
+    last = nn.Linear(sizes[-2], sizes[-1])
+    hidden = [nn.Sequential(nn.Linear(a, b), nn.ReLU()) for a, b in zip(sizes, sizes[1:-1])]
+    return nn.Sequential(*hidden, last)
+""",
+    ],
+    "05.loop": [
+        """
+def my_train(model, X, y, optimizer, num_epochs):
+    losses = np.zeros(num_epochs)
+    for epoch in range(num_epochs):
+        optimizer.zero_grad()
+        loss = ((model(X) - y) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        losses[epoch] = loss.item()
+    return losses
+""",
+        """
+def my_train(model, X, y, optimizer, num_epochs):
+    def closure():
+        optimizer.zero_grad(set_to_none=False)
+        loss = F.mse_loss(model(X), y)
+        loss.backward()
+        return loss
+
+    return [float(optimizer.step(closure)) for _ in range(num_epochs)]
+""",
+        """
+def my_train(model, X, y, optimizer, num_epochs):
+    model.train()
+    losses = []
+    while len(losses) < num_epochs:
+        loss = F.mse_loss(model(X), y)
+        losses += [float(loss.detach())]
+        loss.backward()
+        optimizer.step()
+        model.zero_grad()
+    return losses
+""",
+        """
+def my_train(model, X, y, optimizer, num_epochs):
+    params = [p for p in model.parameters()]
+
+    def epoch():
+        loss = torch.square(model(X) - y).sum() / y.numel()
+        for p, grad in zip(params, torch.autograd.grad(loss, params)):
+            p.grad = grad
+        optimizer.step()
+        return loss.tolist()
+
+    return tuple(epoch() for _ in range(num_epochs))
+""",
+        """
+def my_train(model, X, y, optimizer, num_epochs):
+    losses = torch.zeros(num_epochs)
+    for k in range(num_epochs):
+        loss = nn.MSELoss(reduction="mean")(model(X), y)
+        optimizer.zero_grad()
+        loss.backward()
+        losses[k] = loss.detach()
+        optimizer.step()
+    return losses.tolist()
+""",
+    ],
+    "05.shapes": [
+        "my_mse = lambda y_hat, y: ((y_hat - np.reshape(y, y_hat.shape)) ** 2).mean()",
+        "my_mse = lambda y_hat, y: nn.functional.mse_loss(y_hat, y.view_as(y_hat))",
+        "my_mse = lambda y_hat, y: ((y_hat.flatten() - y.flatten()) ** 2).mean().item()",
+        """
+def my_mse(y_hat, y):
+    if y.ndim == 1:
+        y = y[:, None]
+    return ((y_hat - y) ** 2).mean()
+""",
+        """
+def my_mse(y_hat, y):
+    return sum((float(a) - float(b)) ** 2 for a, b in zip(y_hat, y)) / len(y)
+""",
+        """
+def my_mse(y_hat, y):
+    y_hat, y = torch.as_tensor(y_hat, dtype=torch.float32), torch.as_tensor(y)
+    return nn.MSELoss()(y_hat.squeeze(-1).requires_grad_(), y.reshape(-1).float())
+""",
+    ],
+    "05.init": [
+        """
+def my_init(model):
+    def one(module):
+        if type(module) is nn.Linear:
+            nn.init.kaiming_normal_(module.weight)
+            nn.init.constant_(module.bias, 0.0)
+
+    model.apply(one)
+""",
+        """
+def my_init(model):
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear):
+            std = math.sqrt(2 / module.in_features)
+            with torch.no_grad():
+                module.weight.normal_(0, std)
+                module.bias.zero_()
+    return model
+""",
+        """
+def my_init(model):
+    for child in model.children():
+        if isinstance(child, nn.Linear):
+            n_out, n_in = child.weight.shape
+            child.weight.data = torch.randn(n_out, n_in) * (2 / n_in) ** 0.5
+            child.bias.data = torch.zeros(n_out)
+        else:
+            my_init(child)
+""",
+        """
+def my_init(model):
+    for module in filter(lambda m: isinstance(m, nn.Linear), model.modules()):
+        draws = np.random.default_rng().normal(0, np.sqrt(2 / module.in_features),
+                                               tuple(module.weight.shape))
+        module.weight = nn.Parameter(torch.tensor(draws, dtype=module.weight.dtype))
+        module.bias = nn.Parameter(torch.zeros_like(module.bias))
+""",
+        """
+def my_init(model):
+    linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    for m in linear:
+        nn.init.kaiming_normal_(m.weight, mode="fan_in", nonlinearity="relu")
+        m.bias.data.fill_(0)
+""",
+    ],
+    "05.save": [
+        """
+def my_copy(model, make_model, path):
+    with open(path, "wb") as file:
+        torch.save(model.state_dict(), file)
+    new = make_model().eval()
+    with open(path, "rb") as file:
+        new.load_state_dict(torch.load(file, weights_only=True))
+    return new
+""",
+        """
+from torch import load, save
+
+def my_copy(model, make_model, path):
+    new = make_model()
+    save({name: value.clone() for name, value in model.state_dict().items()}, path)
+    state = load(path, weights_only=True, map_location="cpu")
+    new.load_state_dict(state, assign=True)
+    new.train(False)
+    return new
+""",
+        """
+def my_copy(model, make_model, path):
+    torch.save(model.state_dict(), path)
+    state = torch.load(path, weights_only=True)
+    new = make_model()
+    with torch.no_grad():
+        for name, value in new.state_dict().items():
+            value.copy_(state[name])
+    new.eval()
+    return new
+""",
+        """
+def my_copy(model, make_model, path):
+    torch.save(obj=model.state_dict(), f=path)
+    fresh = make_model()
+    missing, unexpected = fresh.load_state_dict(torch.load(f=path))
+    assert not missing and not unexpected
+    return fresh.eval()
+""",
+    ],
+}
+EQUIVALENT = {
+    "05.count": {
+        "for n_in, n_out in zip(sizes[:-1], sizes[1:]): >>> for n_in, n_out in zip(sizes, "
+        "sizes[1:]):": "zip stops with the shorter one",
+        "for n_in, n_out in zip(sizes[:-1], sizes[1:]): >>> for n_in, n_out in zip(sizes[:], "
+        "sizes[1:]):": "zip stops with the shorter one",
+        "total += n_out * n_in + n_out >>> total += n_in * n_out + n_out": "the order of factors "
+        "does not matter",
+        "total += n_out * n_in + n_out >>> total += n_out + n_out * n_in": "the order of terms "
+        "does not matter",
+        "total = 0 >>> total = -0": "minus zero is zero",
+    },
+    "05.module": {
+        "pairs = zip(sizes[:-1], sizes[1:]) >>> pairs = zip(sizes, sizes[1:])": "zip stops with "
+        "the shorter one",
+    },
+    "05.loop": {
+        "loss = loss_fn(y_hat, y) >>> loss = loss_fn(y, y_hat)": "the square has no sign",
+        "optimizer.zero_grad() >>> model.zero_grad()": "the optimizer has the model's parameters",
+    },
+    "05.shapes": {
+        "difference = y_hat - y.reshape(y_hat.shape) >>> difference = -(y_hat - "
+        "y.reshape(y_hat.shape))": "the square has no sign",
+        "difference = y_hat - y.reshape(y_hat.shape) >>> difference = y.reshape(y_hat.shape) - "
+        "y_hat": "the square has no sign",
+    },
+    "05.save": {
+        "copy.load_state_dict(torch.load(path, weights_only=True)) >>> "
+        "copy.load_state_dict(torch.load(path))": "True is PyTorch's own default",
+    },
+}
