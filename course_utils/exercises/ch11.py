@@ -1,76 +1,73 @@
-"""Chapter 11, convolution and pooling: sizes, the sliding window, kernels, pooling, flattening.
-
-What the learner reads stands here; how the answers are judged, in ``judges11.py``.
-"""
+"""Chapter 11, convolution and pooling: sizes, the sliding window, kernels, pooling, flattening."""
 
 from __future__ import annotations
 
-from course_utils.exercises.legacy import Exercise, variant
-from course_utils.exercises import judges11 as judges
+from collections.abc import Iterator
+from typing import Any
 
-SETUP = """
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import nn
-""".strip()
 
-_LAYER = """
-def my_layer(size, in_channels, out_channels, kernel_size, stride, padding):
-    side = (size + 2 * padding - kernel_size) // stride + 1
-    parameters = out_channels * (in_channels * kernel_size**2 + 1)
-    return side, parameters
-""".strip()
+from course_utils.exercises import ch11_net, ch11_pool
+from course_utils.exercises.exercise import Case, Exercise, case, mistakes
+from course_utils.exercises.values import canonical, stacked
 
-_CORRELATION = """
-def my_cross_correlation(image, kernel):
-    (H, W), (kH, kW) = image.shape, kernel.shape
-    output = np.zeros((H - kH + 1, W - kW + 1))
-    for i in range(H - kH + 1):
-        for j in range(W - kW + 1):
-            output[i, j] = (image[i : i + kH, j : j + kW] * kernel).sum()
-    return output
-""".strip()
 
-_SHIFT = """
-def my_shift_kernel(down, right):
-    kernel = np.zeros((3, 3))
-    kernel[1 - down, 1 - right] = 1.0
+def _layer_cases(r: np.random.Generator) -> Iterator[Case]:
+    for numbers in (
+        (28, 1, 32, 3, 1, 0),
+        (28, 32, 64, 3, 1, 1),
+        (31, 3, 8, 5, 2, 0),
+        (31, 3, 8, 5, 2, 1),
+        (224, 3, 64, 7, 2, 3),
+        (10, 2, 5, 2, 3, 0),
+        (11, 4, 6, 3, 3, 1),
+        (12, 5, 2, 4, 5, 2),
+        (9, 7, 3, 1, 2, 0),
+    ):
+        yield case(*numbers)
+    for _ in range(6):
+        kernel_size = int(r.integers(1, 8))
+        channels = r.integers(2, 40, 2).tolist()
+        yield case(int(r.integers(9, 60)), *channels, kernel_size, int(r.integers(2, 5)), 2)
+
+
+def _correlation_cases(r: np.random.Generator) -> Iterator[Case]:
+    yield case(np.array([[1.0, 2.0, 4.0], [0.5, 3.0, 7.0]]), np.array([[1.0, 0.0], [0.0, -2.0]]))
+    for image, kernel in (
+        ((4, 4), (2, 2)),
+        ((6, 6), (3, 3)),
+        ((5, 8), (2, 3)),
+        ((3, 4), (3, 1)),
+        ((7, 4), (3, 4)),
+        ((4, 3), (4, 3)),
+        ((2, 5), (1, 1)),
+    ):
+        yield case(r.normal(2, 4, image), r.normal(0, 3, kernel))
+
+
+def _shift_kernel(answer: Any, down: int, right: int) -> Any:
+    """The nine numbers; (1, 1, 3, 3), as `F.conv2d` wants it, is the same kernel."""
+    kernel = canonical(answer(down, right))
+    array = stacked(kernel)
+    if isinstance(array, np.ndarray) and array.shape == (1, 1, 3, 3):
+        return array[0, 0]
     return kernel
-""".strip()
 
-_POOL = """
-def my_max_pool(X, size):
-    N, C, H, W = X.shape
-    output = np.zeros((N, C, H // size, W // size))
-    for i in range(H // size):
-        for j in range(W // size):
-            top, left = i * size, j * size
-            output[:, :, i, j] = X[:, :, top : top + size, left : left + size].max((2, 3))
-    return output
-""".strip()
 
-_FIELD = """
-def my_receptive_field(layers):
-    field, jump = 1, 1
-    for kernel_size, stride in layers:
-        field += (kernel_size - 1) * jump
-        jump *= stride
-    return field
-""".strip()
+def _shift_cases(r: np.random.Generator) -> Iterator[Case]:
+    for down, right in (
+        (0, 1),
+        (1, 0),
+        (-1, 1),
+        (-1, -1),
+        (1, 1),
+        (0, -1),
+        (-1, 0),
+        (1, -1),
+        (0, 0),
+    ):
+        yield case(down, right, label=f"for down = {down}, right = {right}")
 
-_FLATTEN = """
-class MyNet(nn.Module):
-    def __init__(self, size):
-        super().__init__()
-        side = (size - 2) // 2
-        self.conv = nn.Conv2d(1, 8, kernel_size=3)
-        self.fc = nn.Linear(8 * side * side, 10)
-
-    def forward(self, X):
-        h = F.max_pool2d(F.relu(self.conv(X)), 2)
-        return self.fc(h.flatten(1))
-""".strip()
 
 EXERCISES = (
     Exercise(
@@ -85,7 +82,6 @@ both as a pair; the dilation is 1.
 my_layer(28, 1, 32, 3, 1, 0)  # (26, 320)
 ```
 """,
-        answer="my_layer",
         stub='''
 def my_layer(size, in_channels, out_channels, kernel_size, stride, padding):
     """(side of the output, number of parameters)."""
@@ -97,24 +93,73 @@ def my_layer(size, in_channels, out_channels, kernel_size, stride, padding):
             "The side is `(size + 2 * padding - kernel_size) // stride + 1`. A filter has "
             "in_channels · kernel_size² weights and one bias.",
         ),
-        solution=_LAYER,
-        wrong=(
-            (variant(_LAYER, ("2 * padding", "padding")), "on both sides"),
-            (variant(_LAYER, (" // stride", "")), "stride is missing"),
-            (variant(_LAYER, (" + 1)", ")")), "biases are missing"),
-            (variant(_LAYER, ("in_channels * kernel_size**2", "kernel_size**2")), "in_channels"),
-        ),
-        checker=judges.check_layer,
+        solution="""
+def my_layer(size, in_channels, out_channels, kernel_size, stride, padding):
+    side = (size + 2 * padding - kernel_size) // stride + 1
+    parameters = out_channels * (in_channels * kernel_size**2 + 1)
+    return side, parameters
+""",
+        wrong=mistakes(r"""
+? Padding adds pixels on both sides: 2·padding.
+- 2 * padding >>> padding
+? The padding is missing: it adds 2·padding pixels to the side.
+- size + 2 * padding >>> size
+? Divide first, then add 1: the first place is there whatever the stride is.
+- - kernel_size) // stride + 1 >>> - kernel_size + 1) // stride
+? The first place counts too: the + 1 is missing.
+- // stride + 1 >>> // stride
+? The stride is missing: only every stride-th place is used.
+- // stride + 1 >>> + 1
+? Round down: a last step that would leave the image is not taken. Use //.
+- (size + 2 * padding - kernel_size) // stride >>> math.ceil((size + 2 * padding - kernel_size) / stride)
+- (size + 2 * padding - kernel_size) // stride >>> round((size + 2 * padding - kernel_size) / stride)
+? Round down to a whole number: use //.
+- // stride >>> / stride
+? The kernel must fit inside: subtract kernel_size.
+- 2 * padding - kernel_size >>> 2 * padding
+- (size + 2 * padding - kernel_size) // stride + 1 >>> size // stride
+? That is one place too many: add 1 once, after the division.
+- kernel_size) // >>> kernel_size + 1) //
+? The biases are missing: one for each filter.
+- kernel_size**2 + 1) >>> kernel_size**2)
+? Each filter has a bias of its own: out_channels biases, not one.
+- (in_channels * kernel_size**2 + 1) >>> in_channels * kernel_size**2 + 1
+? A filter has a kernel for each input channel: multiply by in_channels.
+- in_channels * kernel_size**2 >>> kernel_size**2
+? A kernel has kernel_size · kernel_size weights.
+- kernel_size**2 >>> kernel_size
+? One bias per filter, not one for each of its kernels.
+- **2 + 1) >>> **2 + in_channels)
+? The biases belong to the filters: out_channels of them, not in_channels.
+- out_channels * (in_channels * kernel_size**2 + 1) >>> in_channels * (out_channels * kernel_size**2 + 1)
+? That is a single filter: there are out_channels of them.
+- out_channels * (in_channels * kernel_size**2 + 1) >>> in_channels * kernel_size**2 + 1
+? The weights are shared: the same filter is used at all places, count it once.
+- **2 + 1) >>> **2 + 1) * side**2
+- **2 + 1) >>> **2 + 1) * side
+? The other way round: the side comes first, then the number of parameters.
+- side, parameters >>> parameters, side
+? The first number counts all pixels of an output; count those of one side.
+- return side >>> return side**2
+? Return both, the side and the number of parameters.
+- return side, parameters >>> return side
+- return side, parameters >>> return parameters
+? Return a pair of two numbers, not their sum or product.
+- return side, parameters >>> return side + parameters
+- return side, parameters >>> return side * parameters
+"""),
+        cases=_layer_cases,
+        closing="The side depends on stride and padding, the number of parameters does not.",
     ),
     Exercise(
         name="11.cross_correlation",
         title="slide a kernel over an image",
         prompt=r"""
 Write the cross-correlation of one image of shape (H, W) with one kernel of shape (kH, kW), both
-NumPy arrays, without padding and with stride 1:
-$Y_{ij} = \sum_{a,b} K_{ab}\, X_{i+a,\,j+b}$. Do it from memory, without looking at section 1.
+NumPy arrays of floating-point numbers, without padding and with stride 1:
+$Y_{ij} = \sum_{a,b} K_{ab}\, X_{i+a,\,j+b}$. The kernel fits into the image, at least once. Do it
+from memory, without looking at section 1.
 """,
-        answer="my_cross_correlation",
         stub='''
 def my_cross_correlation(image, kernel):
     """(H, W), (kH, kW) → (H - kH + 1, W - kW + 1)."""
@@ -125,14 +170,61 @@ def my_cross_correlation(image, kernel):
             "kernel.",
             "`(image[i : i + kH, j : j + kW] * kernel).sum()` is one number of the output.",
         ),
-        solution=_CORRELATION,
-        wrong=(
-            (variant(_CORRELATION, ("* kernel)", "* kernel[::-1, ::-1])")), "turned round"),
-            (_CORRELATION.replace("H - kH + 1", "H - kH").replace("W - kW + 1", "W - kW"), "k + 1"),
-            (variant(_CORRELATION, (").sum()", ").mean()")), "do not average"),
-            (variant(_CORRELATION, ("j : j + kW", "j : j + kH")), "raised"),
-        ),
-        checker=judges.check_cross_correlation,
+        solution="""
+def my_cross_correlation(image, kernel):
+    (H, W), (kH, kW) = image.shape, kernel.shape
+    output = np.zeros((H - kH + 1, W - kW + 1))
+    for i in range(H - kH + 1):
+        for j in range(W - kW + 1):
+            output[i, j] = (image[i : i + kH, j : j + kW] * kernel).sum()
+    return output
+""",
+        wrong=mistakes(r"""
+? The kernel is turned round: that is the convolution of mathematics. Here the kernel stays as it is.
+- * kernel) >>> * kernel[::-1, ::-1])
+- * kernel) >>> * np.flip(np.asarray(kernel)))
+? One axis of the kernel is turned round: the kernel stays as it is.
+- * kernel) >>> * kernel[::-1])
+- * kernel) >>> * kernel[:, ::-1])
+? The last row and the last column are missing, or still 0: a kernel of side k fits at size − k + 1
+  places.
+- (H - kH + 1, W - kW + 1) >>> (H - kH, W - kW)
+& in range(H - kH + 1) >>> in range(H - kH)
+& in range(W - kW + 1) >>> in range(W - kW)
+- in range(H - kH + 1) >>> in range(H - kH)
+& in range(W - kW + 1) >>> in range(W - kW)
+? Add the products up; do not average them.
+- ).sum() >>> ).mean()
+? Add the products up; do not look for the largest.
+- ).sum() >>> ).max()
+? The result is as large as the image: without padding the kernel stays inside, so it is smaller.
+- (H - kH + 1, W - kW + 1) >>> (H, W)
+def my_cross_correlation(image, kernel):
+    (H, W), (kH, kW) = image.shape, kernel.shape
+    image = np.pad(image, (((kH - 1) // 2, kH // 2), ((kW - 1) // 2, kW // 2)))
+    windows = np.lib.stride_tricks.sliding_window_view(image, (kH, kW))
+    return (windows * kernel).sum((2, 3))
+def my_cross_correlation(image, kernel):
+    (H, W), (kH, kW) = image.shape, kernel.shape
+    image = np.pad(image, ((kH // 2, kH // 2), (kW // 2, kW // 2)))
+    windows = np.lib.stride_tricks.sliding_window_view(image, (kH, kW))
+    return (windows * kernel).sum((2, 3))[:H, :W]
+? The windows overlap: move the kernel by one pixel, not by its own size.
+- (H - kH + 1, W - kW + 1) >>> (H // kH, W // kW)
+& in range(H - kH + 1) >>> in range(H // kH) && in range(W - kW + 1) >>> in range(W // kW)
+& i : i + kH, j : j + kW >>> i * kH : (i + 1) * kH, j * kW : (j + 1) * kW
+? You added up the pixels only: multiply each by its weight first.
+-  * kernel).sum() >>> ).sum()
+? The `return` stands inside a loop: it ends everything after the first round.
+-     return output >>>             return output
+-     return output >>>         return output
+? Decimals are cut off: the output holds whole numbers only.
+- + 1))\n >>> + 1), dtype=int)\n
+? The window stays where it is: it must begin at (i, j).
+- i : i + kH, j : j + kW >>> :kH, :kW
+"""),
+        cases=_correlation_cases,
+        closing="This is all that F.conv2d does, for one channel and one filter.",
         examples=(
             (
                 "my_cross_correlation(np.array([[1.0, 2.0, 4.0]]), np.array([[-1.0, 1.0]]))",
@@ -145,9 +237,9 @@ def my_cross_correlation(image, kernel):
         title="a kernel that moves the image",
         prompt="""
 Design a 3×3 kernel that moves an image by one pixel. `down` and `right` are −1, 0 or 1: (0, 1)
-moves it to the right, (−1, 0) up. `F.conv2d` with padding 1 applies the kernel.
+moves it to the right, (−1, 0) up. `F.conv2d` with padding 1 applies the kernel. (The shape
+(1, 1, 3, 3), ready for `F.conv2d`, is right as well.)
 """,
-        answer="my_shift_kernel",
         stub='''
 def my_shift_kernel(down, right):
     """(3, 3): the kernel that moves an image down and to the right by one pixel or none."""
@@ -158,124 +250,52 @@ def my_shift_kernel(down, right):
             "go?",
             "After a move to the right, each output shows the pixel to its *left*.",
         ),
-        solution=_SHIFT,
-        wrong=(
-            (variant(_SHIFT, ("1 - down, 1 - right", "1 + down, 1 + right")), "the other way"),
-            (variant(_SHIFT, ("1 - down, 1 - right", "1 - right, 1 - down")), "swapped"),
-            (variant(_SHIFT, ("= 1.0", "= 9.0")), "darker or brighter"),
-        ),
-        checker=judges.check_shift_kernel,
+        solution="""
+def my_shift_kernel(down, right):
+    kernel = np.zeros((3, 3))
+    kernel[1 - down, 1 - right] = 1.0
+    return kernel
+""",
+        wrong=mistakes(r"""
+? All weights are 0: the output is empty. Put a 1 somewhere.
+- = 1.0 >>> = 0.0
+? This kernel moves the image the other way. The output takes the pixel that lies under the 1: to
+  move right, it must take the pixel on its left.
+- 1 - down, 1 - right >>> 1 + down, 1 + right
+? This kernel moves the image the other way up or down; left and right are in order.
+- 1 - down >>> 1 + down
+? This kernel moves the image the other way left or right; up and down are in order.
+- 1 - right >>> 1 + right
+? Rows and columns are swapped: `down` belongs to the first index.
+- 1 - down, 1 - right >>> 1 - right, 1 - down
+? Rows and columns are swapped: `down` belongs to the first index; and the 1 lies on the other side
+  of the centre.
+- 1 - down, 1 - right >>> 1 + right, 1 + down
+? The place is right, the number is not: any weight but 1 makes the image darker or brighter.
+- = 1.0 >>> = 9.0
+- = 1.0 >>> = 1 / 9
+- = 1.0 >>> = 1 / 3
+- = 1.0 >>> = 0.5
+? The place is right, the sign is not: white becomes black.
+- = 1.0 >>> = -1.0
+? The 1 never leaves the centre: the image stays where it is.
+- 1 - down, 1 - right >>> 1, 1
+? There is a second 1 in the centre: the image at its old place shines through.
+- = 1.0 >>> = kernel[1, 1] = 1.0
+? The 1 lies outside of the centre's neighbours: the centre is (1, 1), and −1 is the last row.
+- 1 - down, 1 - right >>> down, right
+- 1 - down, 1 - right >>> -down, -right
+"""),
+        cases=_shift_cases,
+        probe=_shift_kernel,
+        closing="A single 1 beside the centre moves the image by one pixel, to the opposite side.",
         examples=(
-            ("my_shift_kernel(0, 0)", "[[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]"),
-        ),
-    ),
-    Exercise(
-        name="11.max_pool",
-        title="max pooling",
-        prompt="""
-Write max pooling for images `X` of shape (N, C, H, W), a NumPy array, with windows of `size` ×
-`size` pixels side by side. Rows and columns at the end that do not fill a window are dropped. The
-numbers may be negative.
-""",
-        answer="my_max_pool",
-        stub='''
-def my_max_pool(X, size):
-    """(N, C, H, W) → (N, C, H // size, W // size)."""
-    raise NotImplementedError
-''',
-        hints=(
-            "Loop over the places (i, j) of the output only; images and channels need no loop.",
-            "The window of (i, j) is `X[:, :, i * size : (i + 1) * size, j * size : (j + 1) * "
-            "size]`. Take the maximum over its last two axes.",
-        ),
-        solution=_POOL,
-        wrong=(
-            (variant(_POOL, (".max((2, 3))", ".mean((2, 3))")), "average pooling"),
             (
-                _POOL.replace("// size", "- size + 1").replace("i * size, j * size", "i, j"),
-                "side by side",
-            ),
-            (variant(_POOL, (".max((2, 3))", ".max((2, 3)).clip(0)")), "starts at 0"),
-            (
-                _POOL.replace("H // size", "-(-H // size)").replace("W // size", "-(-W // size)"),
-                "dropped",
+                "torch.as_tensor(my_shift_kernel(0, 0)).reshape(3, 3)",
+                "[[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]",
             ),
         ),
-        checker=judges.check_max_pool,
     ),
-    Exercise(
-        name="11.receptive_field",
-        title="how far does an output see?",
-        prompt="""
-Compute the receptive field of one output of the last layer: the side of the square of input pixels
-that it can depend on. `layers` is a list of `(kernel_size, stride)`, convolutions and poolings in
-order.
-""",
-        answer="my_receptive_field",
-        stub='''
-def my_receptive_field(layers):
-    """Side of the receptive field after all layers, in input pixels."""
-    raise NotImplementedError
-''',
-        hints=(
-            "Two numbers go through the loop: the field, and the jump, by how many input pixels "
-            "two neighbouring outputs lie apart.",
-            "Both start at 1. A layer adds (kernel_size − 1) times the jump to the field; then its "
-            "stride multiplies the jump.",
-        ),
-        solution=_FIELD,
-        wrong=(
-            (variant(_FIELD, (" * jump", "")), "strides are missing"),
-            (variant(_FIELD, ("(kernel_size - 1)", "kernel_size")), "adds k − 1"),
-            (
-                variant(
-                    _FIELD,
-                    ("        jump *= stride\n", ""),
-                    ("        field +=", "        jump *= stride\n        field +="),
-                ),
-                "own stride",
-            ),
-            (variant(_FIELD, ("jump *= stride", "jump = stride")), "Strides multiply"),
-        ),
-        checker=judges.check_receptive_field,
-        examples=(("my_receptive_field([(3, 1), (2, 2), (3, 1)])", "8"),),
-    ),
-    Exercise(
-        name="11.flatten",
-        title="a network that does not merge samples",
-        prompt="""
-A network reads images of shape (N, 1, `size`, `size`): convolution with 8 filters of 3×3, no
-padding; ReLU; max pool 2×2; flatten; linear layer to 10 numbers per image. A friend wrote
-`h.view(-1, 13 * 13 * 8)` and `nn.Linear(13 * 13 * 8, 10)`. That fits size 28 only, and with other
-images another number of rows may come out. Write it for every size. Images that leave another
-number of features must raise an error, not give another number of rows.
-""",
-        answer="MyNet",
-        stub='''
-class MyNet(nn.Module):
-    def __init__(self, size):
-        super().__init__()
-        self.conv = nn.Conv2d(1, 8, kernel_size=3)
-
-    def forward(self, X):
-        """(N, 1, size, size) → (N, 10)."""
-        raise NotImplementedError
-''',
-        hints=(
-            "How many pixels does a side have after the convolution, and how many after the pool? "
-            "The linear layer needs 8 times the square of it.",
-            "`side = (size - 2) // 2` in `__init__`, and `h.flatten(1)` in `forward`.",
-        ),
-        solution=_FLATTEN,
-        wrong=(
-            (
-                variant(_FLATTEN, ("h.flatten(1)", "h.view(-1, self.fc.in_features)")),
-                "merges or splits samples",
-            ),
-            (variant(_FLATTEN, ("(size - 2) // 2", "13")), "do not fit the linear layer"),
-            (variant(_FLATTEN, ("h.flatten(1)", "h.flatten()")), "batch axis stays"),
-            (variant(_FLATTEN, ("F.relu(self.conv(X))", "self.conv(X)")), "ReLU"),
-        ),
-        checker=judges.check_flatten,
-    ),
+    *ch11_pool.EXERCISES,
+    *ch11_net.EXERCISES,
 )
