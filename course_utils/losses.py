@@ -39,7 +39,7 @@ def mae(y_hat: Any, y: Any, reduction: str = "mean") -> Any:
 def mae_gradient(y_hat: Any, y: Any, reduction: str = "mean") -> np.ndarray:
     """sign(ŷ − y), with 0 where they are equal (there is no derivative; PyTorch takes 0)."""
     y_hat, y = _pair(y_hat, y)
-    return _share(np.sign(y_hat - y), reduction)
+    return _share(_sign(y_hat - y), reduction)
 
 
 @quiet
@@ -79,7 +79,7 @@ def smooth_l1_gradient(
     y_hat, y = _pair(y_hat, y)
     beta = number("beta", beta, 0)
     error = y_hat - y
-    slope = np.sign(error) if beta == 0 else np.clip(error / beta, -1, 1)
+    slope = _sign(error) if beta == 0 else np.clip(error / beta, -1, 1)
     return _share(slope, reduction)
 
 
@@ -92,7 +92,7 @@ def huber(y_hat: Any, y: Any, delta: float = 1.0, reduction: str = "mean") -> An
     """
     y_hat, y = _pair(y_hat, y)
     error, delta = np.abs(y_hat - y), number("delta", delta, 0, above=True)
-    losses = np.where(error <= delta, error * error / 2, delta * (error - delta / 2))
+    losses = np.where(error <= delta, error * (error / 2), delta * (error - delta / 2))
     return _reduce(losses, reduction)
 
 
@@ -178,7 +178,7 @@ def cross_entropy(
     if y.ndim == 2:
         losses = -(log_p * _smoothed(y, smoothing) * weight).sum(axis=1)
     else:  # the true class alone: an infinite score elsewhere does not count
-        losses = -(1 - smoothing) * weight[y] * log_p[np.arange(len(y)), y]
+        losses = (1 - smoothing) * -(weight[y] * log_p[np.arange(len(y)), y])
         if smoothing:
             losses = losses - smoothing / logits.shape[1] * (log_p * weight).sum(axis=1)
     _check_reduction(reduction)
@@ -244,6 +244,11 @@ def sigmoid(z: Any) -> np.ndarray:
 
 
 # -- checks and reductions -----------------------------------------------------------------------
+
+
+def _sign(error: np.ndarray) -> np.ndarray:
+    """1, −1, and 0 where there is no error; for NaN 0 too, as PyTorch has it."""
+    return (error > 0).astype(np.float64) - (error < 0)
 
 
 def _softplus(z: np.ndarray) -> np.ndarray:
@@ -356,7 +361,8 @@ def _classes(
         if y.min() < 0 or y.max() >= classes:
             wrong = y.min() if y.min() < 0 else y.max()
             raise ValueError(f"y contains {wrong}; class indices go from 0 to {classes - 1}")
-        return logits, y, weight, smoothing, float(weight[y].sum())
+        # No weight at all has no mean.
+        return logits, y, weight, smoothing, float(weight[y].sum()) or np.nan
     raise ValueError(
         f"y must be {count} whole numbers or probabilities of shape {(count, classes)}, "
         f"got {y.dtype} of shape {y.shape}"

@@ -33,7 +33,7 @@ def _larger(a: Any, b: Any) -> Any:
 
 
 def _ratio(a: Any, b: Any) -> Any:
-    """a / b with b ≥ 0; a float over 0 is infinite, or NaN, as in arrays and tensors."""
+    """a / b, b ≥ 0, for eps = 0: a float over 0 is infinite or NaN, as in arrays and tensors."""
     try:
         return a / b
     except ZeroDivisionError:
@@ -208,6 +208,8 @@ class Nesterov(Optimizer):
     def step(self, w: Any, grad: Any) -> Any:
         if self.weight_decay:
             grad = grad + self.weight_decay * w
+        if self.momentum == 0:
+            return w - self.lr * grad
         self.velocity = self.momentum * self.velocity + grad
         return w - self.lr * (grad + self.momentum * self.velocity)
 
@@ -243,7 +245,7 @@ class AdaGrad(Optimizer):
         self.num_updates += 1
         self.square_sum = self.square_sum + grad * grad
         root = _sqrt(self.square_sum) + self.eps
-        return w - lr * (grad / root if self.eps else _ratio(grad, root))
+        return w - (lr * grad / root if self.eps else _ratio(lr * grad, root))
 
 
 @dataclass(eq=False)
@@ -278,11 +280,14 @@ class RMSProp(Optimizer):
         spread = self.square_avg
         if self.centered:
             self.grad_avg = alpha * self.grad_avg + (1 - alpha) * grad
-            spread = _larger(0.0, spread - self.grad_avg * self.grad_avg)
+            # s − avg² in two factors: infinite, not NaN, where the squares alone are too large.
+            root, mean = _sqrt(spread), abs(self.grad_avg)
+            spread = _larger(0.0, (root - mean) * (root + mean))
         root = _sqrt(spread) + self.eps
-        scaled = grad / root if self.eps else _ratio(grad, root)
         if self.momentum == 0:
-            return w - self.lr * scaled
+            grad = self.lr * grad
+            return w - (grad / root if self.eps else _ratio(grad, root))
+        scaled = grad / root if self.eps else _ratio(grad, root)
         self.velocity = self.momentum * self.velocity + scaled
         return w - self.lr * self.velocity
 
@@ -329,8 +334,8 @@ class Adam(Optimizer):
         correction1 = 1 - beta1**self.num_updates
         correction2 = math.sqrt(1 - beta2**self.num_updates)
         root = _sqrt(square_avg) / correction2 + self.eps
-        scaled = self.grad_avg / root if self.eps else _ratio(self.grad_avg, root)
-        return w - self.lr / correction1 * scaled
+        step = self.lr / correction1 * self.grad_avg
+        return w - (step / root if self.eps else _ratio(step, root))
 
 
 @dataclass(eq=False)

@@ -124,3 +124,11 @@ def flag(name: str, value: Any) -> bool:
 def ieee(function: str, *numbers: float) -> float:
     """NumPy's ``function`` of numbers, where Python's may raise: 1/0 is inf, the root of −8 NaN."""
     return float(getattr(np, function)(*map(np.float64, numbers)))
+
+
+def power(x: float, n: float) -> float:
+    """x^n as in PyTorch, which takes square roots for n = ±½: NaN at −∞, where C's pow says ∞."""
+    if abs(n) != 0.5:
+        return ieee("power", x, n)
+    root = ieee("sqrt", x)
+    return root if n > 0 else ieee("divide", 1, root)

@@ -11,7 +11,7 @@ Chapter 04 builds this class step by step. Numbers as in PyTorch, but `backward`
 
 from __future__ import annotations
 
-from course_utils.reals import ieee
+from course_utils.reals import ieee, power
 
 
 class Scalar:
@@ -37,8 +37,8 @@ class Scalar:
         return Scalar(self.value - other.value, ((self, 1.0), (other, -1.0)), "−")
 
     def __pow__(self, n: float) -> Scalar:  # n is a plain number
-        slope = n * ieee("power", self.value, n - 1) if n else 0.0
-        return Scalar(ieee("power", self.value, n), ((self, slope),), f"^{n:g}")
+        slope = n * power(self.value, n - 1) if n else 0.0
+        return Scalar(power(self.value, n), ((self, slope),), f"^{n:g}")
 
     def __truediv__(self, other: Scalar | float) -> Scalar:
         other = as_scalar(other)
