@@ -17,5 +17,4 @@ COMMANDS := lab test notebooks html check bench doctor setup clean help
 .DEFAULT_GOAL := help
 
 $(COMMANDS):
-	@command -v "$(PYTHON)" > /dev/null 2>&1 || { echo "course: there is no $(PYTHON) here. Install Python 3.11 or newer, or name one: make PYTHON=python3.12 $@" >&2; exit 1; }
-	@"$(PYTHON)" -m course_utils $@
+	@command -v "$(PYTHON)" > /dev/null 2>&1 && "$(PYTHON)" -m course_utils $@ || { status=$$?; "$(PYTHON)" -c "" 2> /dev/null || echo "course: $(PYTHON) is no Python that runs here. Install Python 3.11 or newer, or name one: make PYTHON=python3.12 $@" >&2; exit $$status; }

@@ -32,20 +32,6 @@ FOR_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "COURSE_PYTHON_
 WATCHED = ["--no-browser", "--expose-app-in-browser"]
 
 
-def not_ready() -> str | None:
-    """What `make lab` would install or rebuild first; None when it would start at once."""
-    stamp = bootstrap.read_stamp()
-    version, missing = bootstrap.look_at(
-        bootstrap.VENV_PYTHON, bootstrap.to_import() if stamp else []
-    )
-    reason = bootstrap.reason_to_rebuild(version, missing)
-    if version is None or reason is not None:
-        return reason or "there is none"
-    if missing or stamp.get("key") != bootstrap.wanted_key(version):
-        return "it is not what pyproject.toml and requirements.lock ask for"
-    return None if stamp.get("root") == str(ROOT) else "it belongs to another folder"
-
-
 def course_command() -> list[str]:
     """`make lab`, or what does the same where there is no make or another environment is used.
 
@@ -53,7 +39,7 @@ def course_command() -> list[str]:
     """
     if Path(sys.prefix).resolve() != bootstrap.VENV.resolve():
         return [sys.executable, "-m", "course_utils", "--here", "lab"]
-    problem = not_ready()
+    problem = bootstrap.what_is_left()
     if problem:
         raise RuntimeError(f".venv is not complete ({problem}): run `make setup`, then measure")
     make = shutil.which("make")

@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks.extra_environment import ASK_FOLDER, python_of, show_packages
-from course_utils.commands.pip_run import NETWORK
+from course_utils.commands.bootstrap import NETWORK
 
 FOLDER = Path(__file__).resolve().parent / ".peers"
 PEERS = ("lightning", "skorch", "fastai")
@@ -125,7 +125,7 @@ def install(folder: Path, name: str) -> tuple[str | None, str]:
 
 def reason(log: str) -> str:
     """The first line of ``log`` that names a cause."""
-    if any(sign in log for sign in NETWORK):
+    if re.search(NETWORK, log, re.IGNORECASE):
         return "no network: the package index cannot be reached"
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]

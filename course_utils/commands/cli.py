@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from difflib import get_close_matches
+from pathlib import Path
 
 from course_utils.commands import bootstrap, folders, lab, testing, tools
 
@@ -71,8 +72,14 @@ def main(argv: list[str]) -> int:
         return 2
     try:
         return run(command, rest, here)
-    except bootstrap.SetupError as error:
-        print(f"course: {error}", file=sys.stderr)
+    except (bootstrap.SetupError, OSError) as error:
+        problem = str(error)
+        if isinstance(error, OSError):
+            problem = (
+                f"cannot change {error.filename} ({error.strerror}). Close what uses it, make "
+                "room, or copy the course to a folder of yours."
+            )
+        print(f"course: {problem} Then run `{bootstrap.spelled(command)}` again.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"\ncourse: stopped. `{bootstrap.spelled(command)}` goes on.", file=sys.stderr)
@@ -87,13 +94,13 @@ def run(command: str, rest: list[str], here: bool) -> int:
     if command == "doctor":
         return run_doctor(here)
     assert extras is not None
-    python = sys.executable if here else str(bootstrap.ensure(command, extras))
+    python = sys.executable if here else str(bootstrap.ensure(extras))
     if command == "setup":
         print(f"The course is set up in {bootstrap.VENV}")
         return 0
     if command == "lab":
         if problem := folders.lab_problem(python):
-            raise bootstrap.SetupError(problem)
+            raise bootstrap.SetupError(f"{problem}.")
         return bootstrap.hand_over(lab.command_line(python, rest))
     if command == "test":
         return testing.run(python, rest)
@@ -102,10 +109,15 @@ def run(command: str, rest: list[str], here: bool) -> int:
     return bootstrap.hand_over([python, "-m", MODULES[command], *rest])
 
 
+def in_own_environment() -> bool:
+    """True when this Python belongs to a virtual or conda environment."""
+    return sys.prefix != sys.base_prefix or (Path(sys.prefix) / "conda-meta").is_dir()
+
+
 def run_doctor(here: bool) -> int:
     """Examine ``.venv``, or the environment that this Python belongs to (conda, own venv)."""
-    if not here and not bootstrap.in_own_environment():
-        if not bootstrap.works(bootstrap.VENV_PYTHON):
+    if not here and not in_own_environment():
+        if bootstrap.run([bootstrap.VENV_PYTHON, "-c", ""]).returncode:
             print(
                 "problem  set-up   there is no working .venv here\n"
                 f"         remedy:  run `{bootstrap.spelled('lab')}` once, with a network"

@@ -36,7 +36,7 @@ def clean() -> int:
     Data and measurements stay.
     """
     if VENV.exists() or VENV.is_symlink():
-        remove(VENV, "clean")
+        remove(VENV)
         print("removed .venv")
     folders = [ROOT]
     while folders:

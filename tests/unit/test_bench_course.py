@@ -219,31 +219,16 @@ def test_the_lab_part_takes_medians_without_the_first_turn(monkeypatch, capsys, 
 
 def test_make_lab_is_not_measured_when_it_would_install(monkeypatch):
     monkeypatch.setattr(sys, "prefix", str(bootstrap.VENV))
-    monkeypatch.setattr(lab_start, "not_ready", lambda: "it has no pip")
-    with pytest.raises(RuntimeError, match=r"not complete \(it has no pip\): run `make setup`"):
+    monkeypatch.setattr(bootstrap, "what_is_left", lambda: "it lacks pip")
+    with pytest.raises(RuntimeError, match=r"not complete \(it lacks pip\): run `make setup`"):
         lab_start.course_command()
-    monkeypatch.setattr(lab_start, "not_ready", lambda: None)
+    monkeypatch.setattr(bootstrap, "what_is_left", lambda: "")
     monkeypatch.setattr(lab_start.shutil, "which", lambda name: f"/bin/{name}")
     assert lab_start.course_command() == ["/bin/make", "lab"]
     monkeypatch.setattr(lab_start.shutil, "which", lambda name: None)
     assert lab_start.course_command()[1:] == ["-m", "course_utils", "lab"]
     monkeypatch.setattr(sys, "prefix", "/somewhere/else")
     assert lab_start.course_command()[1:] == ["-m", "course_utils", "--here", "lab"]
-
-
-def test_what_stands_between_make_lab_and_its_start(monkeypatch):
-    key = bootstrap.wanted_key((3, 11))
-    stamp = {"key": key, "extras": [], "root": str(bootstrap.ROOT)}
-    monkeypatch.setattr(bootstrap, "look_at", lambda python, modules: ((3, 11), []))
-    monkeypatch.setattr(bootstrap, "reason_to_rebuild", lambda version, missing: None)
-    monkeypatch.setattr(bootstrap, "read_stamp", lambda: stamp)
-    assert lab_start.not_ready() is None
-    stamp["root"] = "/elsewhere"
-    assert "another folder" in lab_start.not_ready()
-    stamp["key"] = "old"
-    assert "requirements.lock" in lab_start.not_ready()
-    monkeypatch.setattr(bootstrap, "reason_to_rebuild", lambda version, missing: "it has no pip")
-    assert lab_start.not_ready() == "it has no pip"
 
 
 def test_a_server_is_found_by_what_it_writes(tmp_path):

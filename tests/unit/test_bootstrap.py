@@ -1,8 +1,4 @@
-"""Set-up on a fresh machine and after accidents, played through with a tiny checkout.
-
-The checkout has the real commands, but a project without dependencies and with its own build
-backend: a full round costs seconds and needs no network.
-"""
+"""Set-up on a fresh machine and after accidents, played through with a tiny checkout."""
 
 from __future__ import annotations
 
@@ -10,103 +6,17 @@ import ast
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
-from course_utils.commands import bootstrap, cli, lab, pip_run, testing
+from course_utils.commands import bootstrap, cli
+from tests.unit.tiny_checkout import BASE_PYTHON, LOCK, NOBODY, ROOT, Checkout, Index, wheel, wheels
 
-ROOT = Path(__file__).resolve().parents[2]
-BASE_PYTHON = getattr(sys, "_base_executable", None) or sys.executable
-INSIDE = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
-
-PYPROJECT = """\
-[build-system]
-requires = []
-build-backend = "backend"
-backend-path = ["."]
-
-[project]
-name = "course-utils"
-version = "0.1.0"
-dependencies = []
-
-[project.optional-dependencies]
-test = []
-"""
-
-# The smallest editable build there is: a wheel that holds one .pth file.
-BACKEND = """\
-import os, zipfile
-
-def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
-    name, info = "course_utils-0.1.0-py3-none-any.whl", "course_utils-0.1.0.dist-info"
-    with zipfile.ZipFile(os.path.join(wheel_directory, name), "w") as wheel:
-        wheel.writestr("course_utils.pth", os.getcwd() + "\\n")
-        wheel.writestr(info + "/METADATA", "Metadata-Version: 2.1\\nName: course-utils\\n"
-                       "Version: 0.1.0\\nProvides-Extra: test\\n" + EXTRA)
-        wheel.writestr(info + "/WHEEL",
-                       "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(info + "/RECORD", "")
-    return name
-
-EXTRA = ""
-"""
-
-
-def environment(**changes: str) -> dict[str, str]:
-    """An environment without pip's settings, make's variables and this test run's own."""
-    dropped = ("PIP_", "MAKE", "COURSE_", "MFLAGS", "VIRTUAL_ENV", "PYTHON", "COV_")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
-    return {**kept, "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", **changes}
-
-
-class Checkout:
-    """A copy of the commands with a project of its own, in a directory with spaces."""
-
-    def __init__(self, root: Path):
-        self.root = root
-        self.python = root.joinpath(".venv", *INSIDE)
-        self.stamp = root / ".venv" / "course-setup.json"
-        self.partial = root / ".venv" / "course-setup.partial"
-        self.log = root / ".venv" / "course-setup.log"
-
-    def make(self) -> Checkout:
-        package = self.root / "course_utils"
-        shutil.copytree(
-            ROOT / "course_utils" / "commands",
-            package / "commands",
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
-        for name in ("__init__.py", "__main__.py"):
-            shutil.copy(ROOT / "course_utils" / name, package / name)
-        (self.root / "pyproject.toml").write_text(PYPROJECT)
-        (self.root / "requirements.lock").write_text("# nothing to pin\n")
-        (self.root / "backend.py").write_text(BACKEND)
-        return self
-
-    def depend_on(self, name: str) -> None:
-        """Let the project need one more package."""
-        project = self.root / "pyproject.toml"
-        project.write_text(
-            project.read_text().replace("dependencies = []", f'dependencies = ["{name}"]', 1)
-        )
-        backend = self.root / "backend.py"
-        extra = f'EXTRA = "Requires-Dist: {name}\\n"'
-        backend.write_text(backend.read_text().replace('EXTRA = ""', extra))
-
-    def run(self, *arguments: str, python: str = BASE_PYTHON, **env: str):
-        return subprocess.run(
-            [python, "-m", "course_utils", *arguments],
-            cwd=self.root,
-            env=environment(**env),
-            capture_output=True,
-            text=True,
-            timeout=240,
-        )
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such programs or limits")
 
 
 def one_line(text: str) -> str:
@@ -117,35 +27,55 @@ def one_line(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def ready(tmp_path_factory) -> Checkout:
+def offered(tmp_path_factory) -> Path:
+    """A folder of wheels, uv among them."""
+    return wheels(tmp_path_factory.mktemp("offer") / "wheels")
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory, offered) -> Checkout:
     """A checkout after its first set-up."""
-    checkout = Checkout(tmp_path_factory.mktemp("first") / "my course, with spaces").make()
+    root = tmp_path_factory.mktemp("first") / "my course, with spaces"
+    checkout = Checkout(root, offered).make()
     result = checkout.run("setup")
     assert result.returncode == 0, result.stdout + result.stderr
+    assert "pip installs" not in result.stdout  # it was uv
     return checkout
 
 
 @pytest.fixture
-def copy(ready, tmp_path) -> Checkout:
+def copy(ready, offered, tmp_path) -> Checkout:
     """A finished checkout to damage. It has moved, which by itself must not matter."""
     shutil.copytree(ready.root, tmp_path / "moved course", symlinks=True)
-    return Checkout(tmp_path / "moved course")
+    return Checkout(tmp_path / "moved course", offered)
 
 
-def test_first_set_up_installs_and_second_does_nothing(ready):
-    assert ready.stamp.exists() and not ready.partial.exists()
-    imported = subprocess.run(
-        [ready.python, "-c", "import course_utils; print(course_utils.__file__)"],
-        cwd=ready.root / ".venv",
-        env=environment(),
+def packages(checkout: Checkout) -> Path:
+    """The site-packages of its .venv."""
+    return next((checkout.root / ".venv").glob("[Ll]ib/**/site-packages"))
+
+
+def imported(checkout: Checkout, code: str) -> str:
+    """What Python code prints in its .venv, away from the checkout."""
+    done = subprocess.run(
+        [checkout.python, "-c", code],
+        cwd=checkout.root / ".venv",
+        env=checkout.environment(),
         capture_output=True,
         text=True,
     )
-    assert Path(imported.stdout.strip()).is_relative_to(ready.root)
-    before = (ready.stamp.stat().st_mtime_ns, ready.log.stat().st_mtime_ns)
+    return done.stdout.strip()
+
+
+def test_first_set_up_installs_the_locked_and_a_second_does_nothing(ready):
+    assert ready.stamp.exists() and not ready.partial.exists()
+    assert ready.installed() == ["tiny-thing==1.0", "uv==1.0"]
+    place = imported(ready, "import course_utils; print(course_utils.__file__)")
+    assert Path(place).is_relative_to(ready.root)
+    before = ready.stamp.stat().st_mtime_ns
     again = ready.run("setup")
     assert again.returncode == 0 and "Installing" not in again.stdout
-    assert (ready.stamp.stat().st_mtime_ns, ready.log.stat().st_mtime_ns) == before
+    assert ready.stamp.stat().st_mtime_ns == before
 
 
 def test_lab_is_quiet_about_news_from_the_start(ready):
@@ -155,12 +85,11 @@ def test_lab_is_quiet_about_news_from_the_start(ready):
     assert news == {"checkForUpdates": False, "fetchNews": "false"}
 
 
-def test_a_moved_checkout_is_linked_anew_and_not_rebuilt(copy):
-    (copy.root / ".venv" / "mine").touch()
-    result = copy.run("setup")
-    assert result.returncode == 0 and "Rebuilding" not in result.stdout
-    assert (copy.root / ".venv" / "mine").exists()
-    assert json.loads(copy.stamp.read_text())["root"] == str(copy.root)
+def test_a_moved_checkout_is_ready_as_it_is(copy):
+    result = copy.run("setup", PIP_FIND_LINKS="")
+    assert result.returncode == 0 and "Installing" not in result.stdout
+    place = imported(copy, "import course_utils; print(course_utils.__file__)")
+    assert Path(place).is_relative_to(copy.root)
 
 
 def cut_off(checkout):
@@ -174,8 +103,11 @@ def python_gone(checkout):
 
 def pip_gone(checkout):
     checkout.stamp.unlink()
-    for path in checkout.root.glob(".venv/**/site-packages/pip"):
-        shutil.rmtree(path)
+    shutil.rmtree(packages(checkout) / "pip")
+
+
+def package_gone(checkout):
+    (packages(checkout) / "tiny_thing.py").unlink()
 
 
 def not_a_folder(checkout):
@@ -183,7 +115,7 @@ def not_a_folder(checkout):
     (checkout.root / ".venv").write_text("oops")
 
 
-@pytest.mark.parametrize("damage", [cut_off, python_gone, pip_gone, not_a_folder])
+@pytest.mark.parametrize("damage", [cut_off, python_gone, pip_gone, package_gone, not_a_folder])
 def test_a_broken_environment_is_rebuilt(copy, damage):
     damage(copy)
     result = copy.run("setup")
@@ -195,79 +127,252 @@ def test_a_broken_environment_is_rebuilt(copy, damage):
 
 def test_a_changed_lock_updates_in_place(copy):
     (copy.root / ".venv" / "mine").touch()
-    (copy.root / "requirements.lock").write_text("nothing-of-ours==1.0\n")
+    copy.lock(LOCK.replace("tiny-thing==1.0", "tiny-thing==2.0"))
     result = copy.run("setup")
     assert result.returncode == 0 and "Installing" in result.stdout
+    assert "tiny-thing==2.0" in copy.installed()
     assert (copy.root / ".venv" / "mine").exists()
 
 
 def test_the_test_extra_is_added_once_and_kept(copy):
-    bootstrap_code = "from course_utils.commands.bootstrap import ensure; ensure('test', {})"
+    code = "from course_utils.commands.bootstrap import ensure; ensure({})"
     for extras, installs in (("('test',)", True), ("('test',)", False), ("()", False)):
         result = subprocess.run(
-            [BASE_PYTHON, "-c", bootstrap_code.format(extras)],
+            [BASE_PYTHON, "-c", code.format(extras)],
             cwd=copy.root,
-            env=environment(),
+            env=copy.environment(),
             capture_output=True,
             text=True,
         )
         assert result.returncode == 0, result.stderr
         assert ("Installing" in result.stdout) == installs
-    assert json.loads(copy.stamp.read_text())["extras"] == ["test"]
+    assert "tiny-more==1.0" in copy.installed()
+    assert "test" in copy.stamp.read_text()
 
 
-def test_without_network_one_line_says_so_and_a_later_run_recovers(copy, tmp_path):
-    copy.depend_on("tiny-thing")
-    (copy.root / "requirements.lock").write_text("tiny-thing==1.0\n")
-    closed = {"PIP_NO_INDEX": "", "PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1"}
-    offline = copy.run("setup", **closed)
+def without_uv(checkout: Checkout) -> dict[str, str]:
+    """An index without uv, and none is installed."""
+    shutil.rmtree(packages(checkout) / "uv")
+    shutil.rmtree(packages(checkout) / "uv-1.0.dist-info")
+    return {"PIP_FIND_LINKS": wheels(checkout.root.parent / "poor", with_uv=False).as_uri()}
+
+
+def uv_stumbles(checkout: Checkout) -> dict[str, str]:
+    """A uv that cannot even read its settings."""
+    return {"UV_CONFIG_FILE": str(checkout.root / "missing.toml"), "UV_NO_CONFIG": "0"}
+
+
+@pytest.mark.parametrize("hindered", [without_uv, uv_stumbles])
+def test_pip_does_the_same_where_uv_cannot(copy, hindered):
+    copy.lock(LOCK.replace("tiny-thing==1.0", "tiny-thing==2.0"))
+    settings = hindered(copy)
+    result = copy.run("setup", **settings)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "pip installs, which takes longer" in result.stdout
+    assert "tiny-thing==2.0" in copy.installed()
+    assert copy.stamp.exists() and not copy.partial.exists()
+    assert "Installing" not in copy.run("setup", **settings).stdout
+
+
+# --- faults: one line each, and what was there still works ----------------------------------------
+
+
+@pytest.mark.parametrize("has_uv", [True, False], ids=["uv", "pip"])
+def test_without_network_one_line_says_so_and_nothing_is_lost(copy, has_uv):
+    if not has_uv:
+        without_uv(copy)
+    copy.lock(LOCK.replace("tiny-thing==1.0", "tiny-thing==2.0"))
+    closed = {"PIP_NO_INDEX": "", "PIP_FIND_LINKS": "", "PIP_INDEX_URL": NOBODY}
+    offline = copy.run("setup", **closed, PIP_RETRIES="1", MAKELEVEL="1")
     assert offline.returncode == 1
     line = one_line(offline.stderr)
-    assert "no network" in line and "python -m course_utils setup" in line
-    assert "make setup" in one_line(copy.run("setup", MAKELEVEL="1", **closed).stderr)
-    assert not copy.stamp.exists()
-
-    wheels = tmp_path / "wheels"
-    wheels.mkdir()
-    info = "tiny_thing-1.0.dist-info"
-    with zipfile.ZipFile(wheels / "tiny_thing-1.0-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("tiny_thing.py", "")
-        wheel.writestr(
-            f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny-thing\nVersion: 1.0\n"
-        )
-        wheel.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        wheel.writestr(f"{info}/RECORD", "")
-    online = copy.run("setup", PIP_FIND_LINKS=wheels.as_uri())
+    assert line.startswith("course: no network") and "Then run `make setup` again" in line
+    assert not copy.partial.exists()  # what was there was not touched
+    assert imported(copy, "import tiny_thing; print(tiny_thing.version)") == "1.0"
+    online = copy.run("setup")
     assert online.returncode == 0, online.stdout + online.stderr
-    assert "Rebuilding" not in online.stdout  # nothing had been changed yet
-    assert copy.stamp.exists()
+    assert "Rebuilding" not in online.stdout
+    assert "tiny-thing==2.0" in copy.installed()
 
 
-def test_an_interrupt_while_downloading_costs_nothing_later_it_rebuilds(copy, monkeypatch):
-    names = {"ROOT": copy.root, "VENV": copy.root / ".venv", "VENV_PYTHON": copy.python}
-    names |= {"STAMP": copy.stamp, "PARTIAL": copy.partial, "LOG": copy.log}
-    for name, value in names.items():
-        monkeypatch.setattr(bootstrap, name, value)
+def test_a_first_set_up_without_network_says_so(tmp_path, offered):
+    checkout = Checkout(tmp_path / "a course", offered).make()
+    closed = {"PIP_NO_INDEX": "", "PIP_FIND_LINKS": "", "PIP_INDEX_URL": NOBODY}
+    offline = checkout.run("setup", **closed, PIP_RETRIES="1")
+    assert offline.returncode == 1
+    line = one_line(offline.stderr)
+    assert "no network" in line and "`python -m course_utils setup` again" in line
+    assert checkout.partial.exists() and not checkout.stamp.exists()
 
-    class Interrupted:
-        touched = False
 
-        def __init__(self, *_):
-            pass
+def test_an_index_that_refuses_is_named(copy):
+    copy.lock(LOCK.replace("tiny-thing==1.0", "tiny-thing==2.0"))
+    with Index().listening() as index:
+        refused = copy.run("setup", **index.settings(), PIP_FIND_LINKS="")
+    assert refused.returncode == 1
+    line = one_line(refused.stderr)
+    assert "the package index refuses, or does not offer tiny-thing" in line and "PIP_" in line
+    assert imported(copy, "import tiny_thing; print(tiny_thing.version)") == "1.0"
 
-        def wait(self):
-            raise KeyboardInterrupt
 
-    monkeypatch.setattr(bootstrap, "PipRun", Interrupted)
-    for touched in (False, True):
-        Interrupted.touched = touched
-        with pytest.raises(KeyboardInterrupt):
-            bootstrap.install("lab", [])
-        assert copy.partial.exists() == touched
-        assert not copy.stamp.exists()
-    assert bootstrap.reason_to_rebuild((3, 12), []) == "the last set-up was cut off"
+@posix
+def test_a_full_disk_is_named(copy, tmp_path):
+    """No file may grow beyond some bytes: uv is ended by the system, and pip says why."""
+    resource = pytest.importorskip("resource")
+    large = wheels(tmp_path / "large")
+    wheel(large, "tiny-thing", "3.0", "# " + os.urandom(300_000).hex())
+    copy.lock(LOCK.replace("tiny-thing==1.0", "tiny-thing==3.0"))
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    full = subprocess.run(
+        [BASE_PYTHON, "-m", "course_utils", "setup"],
+        cwd=copy.root,
+        env=copy.environment(PIP_FIND_LINKS=large.as_uri(), PYTHONDONTWRITEBYTECODE="1"),
+        capture_output=True,
+        text=True,
+        preexec_fn=limit,
+    )
+    assert full.returncode == 1
+    assert full.stderr.strip().splitlines()[-1].startswith("course: the disk is full. Free about")
+    result = copy.run("setup", PIP_FIND_LINKS=large.as_uri())
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "tiny-thing==3.0" in copy.installed()
+
+
+@posix
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill"])
+def test_a_set_up_that_was_cut_off_is_made_afresh(copy, offered, how):
+    copy.lock(LOCK.replace("tiny-thing==1.0", "tiny-thing>=2.0"))
+    large = offered / "tiny_thing-2.0-py3-none-any.whl"
+    (only_uv := copy.root.parent / "only uv").mkdir()
+    shutil.copy(offered / "uv-1.0-py3-none-any.whl", only_uv)
+    with Index(large).listening() as index:
+        settings = index.settings() | {"PIP_FIND_LINKS": only_uv.as_uri()}
+        settings["UV_CACHE_DIR"] = str(copy.root.parent / "a new cache")
+        process = subprocess.Popen(
+            [BASE_PYTHON, "-m", "course_utils", "setup"],
+            cwd=copy.root,
+            env=copy.environment(**settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert index.asked.wait(60)
+        os.killpg(process.pid, how)
+        _, said = process.communicate(timeout=60)
+        if how == signal.SIGINT:
+            assert process.returncode == 130 and "Traceback" not in said
+            assert said.endswith("course: stopped. `python -m course_utils setup` goes on.\n")
+        assert copy.partial.exists() and not copy.stamp.exists()
+        if how == signal.SIGINT:
+            return
+        index.go_on.set()
+        again = copy.run("setup", **settings)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "Rebuilding .venv: the last set-up was cut off." in again.stdout
+    assert "tiny-thing==2.0" in copy.installed() and not copy.partial.exists()
+
+
+@posix
+def test_a_home_that_cannot_be_written_does_not_matter(copy):
+    copy.lock(LOCK.replace("tiny-thing==1.0", "tiny-thing==2.0"))
+    home = os.path.join(os.devnull, "home")
+    del copy.settings["UV_CACHE_DIR"]
+    result = copy.run("setup", HOME=home, XDG_CACHE_HOME=home)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "pip installs" not in result.stdout
+    assert "tiny-thing==2.0" in copy.installed()
+
+
+@posix
+def test_a_course_folder_that_cannot_be_written_is_named(monkeypatch, capsys):
+    for name in ("VENV", "STAMP", "PARTIAL", "LOG"):
+        path = Path(os.devnull, "course", ".venv", name)
+        monkeypatch.setattr(bootstrap, name, path.parent if name == "VENV" else path)
+    assert cli.main(["setup"]) == 1
+    line = one_line(capsys.readouterr().err)
+    assert "cannot change /dev/null/course/.venv" in line and "copy the course to a folder" in line
+
+
+def test_packages_that_do_not_import_are_named(copy, tmp_path):
+    broken = wheels(tmp_path / "broken")
+    wheel(broken, "tiny-thing", "4.0", "raise ImportError('no libtiny')")
+    copy.lock(LOCK.replace("tiny-thing==1.0", "tiny-thing==4.0"))
+    result = copy.run("setup", PIP_FIND_LINKS=broken.as_uri())
+    assert result.returncode == 1
+    assert "it failed: ImportError: no libtiny (details:" in result.stderr.splitlines()[-1]
+    assert copy.partial.exists() and "no libtiny" in copy.log.read_text()
+
+
+def test_nothing_leads_out_of_the_environment(copy, tmp_path):
+    copy.lock(LOCK.replace("tiny-thing==1.0", "tiny-thing==2.0"))
+    astray = {"PIP_USER": "1", "PIP_TARGET": str(tmp_path / "target"), "UV_SYSTEM_PYTHON": "1"}
+    astray |= {"VIRTUAL_ENV": sys.prefix, "UV_PYTHON": sys.executable, "CONDA_PREFIX": sys.prefix}
+    result = copy.run("setup", **astray, PYTHONPATH=str(tmp_path))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "pip installs" not in result.stdout and not (tmp_path / "target").exists()
+    assert "tiny-thing==2.0" in copy.installed()
+
+
+def test_what_is_set_for_pip_serves_uv(monkeypatch, tmp_path):
+    """A mirror in pip's own file, two more indexes; what is set for uv itself goes before it."""
+    for name in [name for name in os.environ if name.upper().startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(bootstrap, "VENV_PYTHON", Path(sys.executable))
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    (tmp_path / "pip.conf").write_text(
+        "[global]\nindex-url = file:///mirror\nextra-index-url =\n    file:///a\n    file:///b\n"
+        "timeout = 7\n[install]\nfind-links = /x /y\ntimeout = 8\n"
+    )
+    monkeypatch.setenv("PIP_CERT", "/my/ca.pem")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "9")
+    monkeypatch.setenv("PIP_RETRIES", "2")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    found = bootstrap.uv_settings()
+    assert found["UV_INDEX_URL"] == "file:///mirror"
+    assert found["UV_EXTRA_INDEX_URL"] == "file:///a file:///b"
+    assert found["UV_FIND_LINKS"] == "/x,/y"
+    assert found["UV_HTTP_TIMEOUT"] == "8" and found["UV_HTTP_RETRIES"] == "9"
+    assert found["SSL_CERT_FILE"] == "/my/ca.pem"
+    assert "UV_OFFLINE" not in found and found["UV_PYTHON_DOWNLOADS"] == "never"
+
+
+MISSING_ON_DEBIAN = """\
+The virtual environment was not created successfully because ensurepip is not
+available.  On Debian/Ubuntu systems, you need to install the python3-venv
+package using the following command.
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("after connection broken by 'NameResolutionError: Could not find a version", "no network"),
+        ("Max retries exceeded with url: /simple/uv/ (Caused by NewConnectionError(", "no network"),
+        ("OSError: [Errno 28] No space left on device", "the disk is full"),
+        ("OSError: [Errno 122] Disk quota exceeded", "the disk is full"),
+        ("SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]", "certificate"),
+        (
+            "ERROR: No matching distribution found for torch==2.15.0",
+            "does not offer torch==2.15.0 as locked",
+        ),
+        ("ERROR: Cannot install torch>=2.13 because these", "does not offer torch>=2.13 as locked"),
+        (MISSING_ON_DEBIAN, "sudo apt install python3"),
+        ("/usr/bin/python3: No module named venv", "sudo apt install python3"),
+        ("ERROR: first\nERROR: Something else broke", "it failed: Something else broke (details"),
+        ("", "it failed"),
+    ],
+)
+def test_failures_are_explained_in_one_line(monkeypatch, tmp_path, words, message):
+    monkeypatch.setattr(bootstrap, "LOG", tmp_path / "log")
+    with pytest.raises(bootstrap.SetupError) as caught:
+        bootstrap.must(subprocess.CompletedProcess(["pip"], 1, None, words))
+    assert message in one_line(str(caught.value))
+    assert words in (tmp_path / "log").read_text()
+    bootstrap.must(subprocess.CompletedProcess(["pip"], 0, None, words))
 
 
 def test_clean_removes_what_set_up_made_and_keeps_data(copy):
@@ -293,14 +398,14 @@ def pretend_old(checkout: Checkout, **env: str):
     return subprocess.run(
         [BASE_PYTHON, "-c", code],
         cwd=checkout.root,
-        env=environment(**env),
+        env=checkout.environment(**env),
         capture_output=True,
         text=True,
     )
 
 
 def test_a_too_old_python_is_named_with_the_remedy(tmp_path):
-    checkout = Checkout(tmp_path / "old").make()
+    checkout = Checkout(tmp_path / "old", tmp_path).make()
     result = pretend_old(checkout, PATH="")
     assert result.returncode == 1
     line = one_line(result.stderr)
@@ -309,11 +414,11 @@ def test_a_too_old_python_is_named_with_the_remedy(tmp_path):
     assert not (checkout.root / ".venv").exists()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no python3.x programs on PATH")
+@posix
 def test_a_too_old_python_names_a_newer_one_that_is_there(tmp_path):
     (tmp_path / "python3.13").write_text("#!/bin/sh\n")
     (tmp_path / "python3.13").chmod(0o755)
-    checkout = Checkout(tmp_path / "old").make()
+    checkout = Checkout(tmp_path / "old", tmp_path).make()
     line = one_line(pretend_old(checkout, PATH=str(tmp_path)).stderr)
     assert "This machine has a newer one: run `make PYTHON=python3.13 setup`" in line
 
@@ -329,83 +434,3 @@ def test_the_entry_file_can_be_read_by_very_old_pythons():
     assert not [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.JoinedStr)]
     package = (ROOT / "course_utils" / "__init__.py").read_text(encoding="utf-8")
     ast.parse(package, feature_version=(3, 4))
-
-
-@pytest.mark.parametrize("module", ["venv", "ensurepip"])
-def test_a_missing_standard_module_is_named_with_the_remedy(monkeypatch, tmp_path, module):
-    monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(bootstrap, "find_spec", lambda name: None if name == module else object())
-    with pytest.raises(bootstrap.SetupError, match=f"no module {module}.*apt install python3"):
-        bootstrap.create("lab", "")
-    assert not (tmp_path / ".venv").exists()
-
-
-@pytest.mark.parametrize(
-    ("log", "message"),
-    [
-        ("... NameResolutionError ... Could not find a version", "no network"),
-        ("Failed to establish a new connection: [Errno 101]", "no network"),
-        ("OSError: [Errno 28] No space left on device", "the disk is full"),
-        ("SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]", "certificate"),
-        ("ERROR: No matching distribution found for torch==2.15.0", "offers no torch==2.15.0"),
-        ("ERROR: x\n  The user requested (constraint) torch==2.15.0\n", "offers no torch==2.15.0"),
-        ("ERROR: first\nERROR: Something else broke", "Something else broke"),
-        ("", "pip failed"),
-    ],
-)
-def test_pip_failures_are_explained_in_one_line(tmp_path, log, message):
-    (tmp_path / "log").write_text(log)
-    text = pip_run.explain_failure(tmp_path / "log", "make lab")
-    assert message in one_line(text) and "`make lab` again" in text
-
-
-def test_lab_listens_here_only_and_takes_more_arguments():
-    line = lab.command_line("/x/python", ["--no-browser", "--port=9001"])
-    assert line[:3] == ["/x/python", "-m", "jupyterlab"]
-    assert line[-2:] == ["--no-browser", "--port=9001"]
-    assert "--ServerApp.ip=127.0.0.1" in line
-    assert not [word for word in line if "token" in word.lower() or "password" in word.lower()]
-
-
-def test_variables_from_make_become_arguments(monkeypatch):
-    monkeypatch.setenv("LAB_ARGS", "--no-browser --notebook-dir 'a b'")
-    assert cli.arguments_of("lab", ["--x"]) == ["--x", "--no-browser", "--notebook-dir", "a b"]
-    monkeypatch.setenv("CH", "09")
-    assert cli.arguments_of("notebooks", []) == ["09"]
-    assert cli.arguments_of("doctor", []) == []
-
-
-def test_paths_in_test_args_replace_the_whole_set():
-    parallel, *_ = testing.command_lines("py", ["-k", "race"])
-    assert "tests/unit" in parallel and parallel[-2:] == ["-k", "race"]
-    assert "loadfile" in parallel and "--nbval" in parallel
-    (only,) = testing.command_lines("py", ["tests/unit/test_bootstrap.py::test_x", "-x"])
-    assert "tests/unit" not in only and only[-2:] == ["tests/unit/test_bootstrap.py::test_x", "-x"]
-    whole, *_ = testing.command_lines("py", ["-k", "notebooks"])
-    assert "tests/unit" in whole and whole[-2:] == ["-k", "notebooks"]
-    (browser,) = testing.command_lines("py", ["tests/browser"])
-    assert browser[browser.index("-n") + 1] in ("1", "2")
-    assert browser[browser.index("--dist") + 1] == "loadscope"
-
-
-def test_unknown_command_names_the_nearest(capsys):
-    assert cli.main(["notbooks"]) == 2
-    assert "Did you mean notebooks?" in capsys.readouterr().err
-    assert cli.main([]) == 0
-    shown = capsys.readouterr().out
-    assert all(name in shown for name in cli.COMMANDS)
-
-
-def test_pip_never_leaves_the_environment(monkeypatch):
-    monkeypatch.setenv("PIP_USER", "1")
-    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    assert not {"PIP_USER", "PYTHONPATH"} & set(bootstrap.clean_environment())
-
-
-@pytest.mark.skipif(shutil.which("make") is None, reason="make is not on this machine")
-def test_make_names_a_missing_python():
-    result = subprocess.run(
-        ["make", "PYTHON=python3.99", "help"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert result.returncode != 0
-    assert "there is no python3.99 here" in result.stderr

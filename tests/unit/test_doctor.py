@@ -158,7 +158,7 @@ def test_the_report_shows_remedies_and_the_status_follows_problems(monkeypatch, 
 
 
 def test_without_an_environment_the_remedy_is_to_set_up(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(bootstrap, "in_own_environment", lambda: False)
+    monkeypatch.setattr(cli, "in_own_environment", lambda: False)
     monkeypatch.setattr(bootstrap, "VENV_PYTHON", tmp_path / "python")
     assert cli.main(["doctor"]) == 1
     assert "there is no working .venv" in capsys.readouterr().out
