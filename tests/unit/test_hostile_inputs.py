@@ -28,6 +28,7 @@ ELSEWHERE = {
     "mnist_files": "called by data.digits, with a path: test_mnist_files",
     "playgrounds": "every control and random moves: test_every_playground, test_random_moves",
     "probing": "takes learners' answers of every kind: test_judges01 to test_judges13",
+    "quizzes": "names, letters and messages of every kind: test_quizzes",
     "reals": "the checks themselves, in every row of the table",
     "training_checks": "the checks themselves, in the rows of `training`",
 }
@@ -58,6 +59,8 @@ WITHOUT_A_ROW = {
     "plotting.picture_bundle": "takes the PNG that `show` has made",
     "plotting.smaller": "takes the PNG that `show` has made",
     "plotting.use_course_style": "takes nothing",
+    "printing.inline_html": "takes the course's own texts",
+    "printing.note_html": "takes the course's own texts",
     "range_test.RangeTest": MADE_HERE,
     "scalar_autograd.Scalar": "the class of chapter 04 in 100 lines: plain Python floats",
     "scalar_autograd.as_scalar": "makes a Scalar",
