@@ -59,9 +59,11 @@ def _numbers_only(value: Any) -> Any:
 def real_number(value: Any) -> float:
     """``value`` as a float; NaN, which lies in no range, where it is no single real number."""
     try:
+        if hasattr(value, "detach"):
+            value = value.detach()
         if isinstance(value, str | bytes) or np.ndim(value) or np.iscomplexobj(value):
             return math.nan
-        return float(value.detach() if hasattr(value, "detach") else value)
+        return float(value)
     except (TypeError, ValueError, OverflowError, RuntimeError):
         return math.nan
 
