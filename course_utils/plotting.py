@@ -34,10 +34,18 @@ RED_INK, ORANGE_INK, GREEN_INK, BLUE_INK = "#a84900", "#8a5f00", "#00694d", "#00
 
 DPI = 100
 
+# Every colour is said, so that no style in force before ("dark_background") shows through.
+PAPER = ("figure.facecolor", "figure.edgecolor", "savefig.facecolor", "axes.facecolor")
+INK = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
+INK += ("patch.edgecolor", "boxplot.flierprops.markeredgecolor")
+INK += tuple(f"boxplot.{part}props.color" for part in ("box", "cap", "flier", "whisker"))
 STYLE = {
-    "figure.facecolor": "white",
+    **dict.fromkeys(PAPER, "white"),
+    **dict.fromkeys(INK, "black"),
+    "lines.color": "C0",
+    "patch.facecolor": "C0",
+    "patch.force_edgecolor": False,
     "figure.dpi": DPI,
-    "savefig.facecolor": "white",
     "font.family": "DejaVu Sans",
     "font.size": 11,
     "axes.titlesize": 12,

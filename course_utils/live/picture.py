@@ -69,6 +69,7 @@ class Picture:
         self.figure = figure(width, height)
         with mpl.rc_context(STYLE):
             self._artists = sorted(draw(self.figure), key=lambda artist: artist.get_zorder())
+            pin_ticks(self.figure)
         for artist in self._artists:
             artist.set_animated(True)
 
@@ -139,6 +140,20 @@ class Picture:
             self._backgrounds.clear()
             self._artists = []
             self.figure.clear()
+
+
+def pin_ticks(figure: Figure) -> None:
+    """Make ticks that are added later look as they would now, whatever style is in force then."""
+    from matplotlib import rcParams
+
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
+        ticks = f"{axis.axis_name}tick"
+        look = {key: rcParams[f"{ticks}.{key}"] for key in ("color", "labelsize")}
+        look["labelcolor"] = look["color"]
+        look |= {f"grid_{key}": rcParams[f"grid.{key}"] for key in ("color", "linewidth")}
+        for which in ("major", "minor"):
+            said = axis.get_tick_params(which)
+            axis.set_tick_params(which, **{k: v for k, v in look.items() if k not in said})
 
 
 def encode(pixels: np.ndarray, kind: str) -> bytes:

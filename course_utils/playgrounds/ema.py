@@ -72,7 +72,7 @@ class EmaExplorer(Parts, Playground):
 
     def draw(self, fig: Any) -> list[Any]:
         days = np.arange(1, DAYS + 1)
-        left = fig.add_axes((0.065, 0.145, 0.53, 0.745))
+        left = self.left = fig.add_axes((0.065, 0.145, 0.53, 0.745))
         left.set(xlim=(0, DAYS + 1), ylim=(LOWEST, 27), xlabel="day", ylabel="temperature (°C)")
         left.plot(days, temperatures(), "o", ms=4, color=GREY, alpha=0.6, zorder=2)
         left.text(62, 18.5, "measured", color=GREY, fontsize=10.5)

@@ -322,9 +322,7 @@ class DigitPad(Playground):
         bars.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100 %"])
         bars.set_xlabel("probability (softmax of the logits)", labelpad=2)
         bars.grid(False, axis="y")
-        bars.tick_params(axis="y", length=0)
-        for label in bars.get_yticklabels():
-            label.set_fontsize(12)
+        bars.tick_params(axis="y", length=0, labelsize=12)
         self._bars = list(bars.barh(range(10), [0] * 10, height=0.72, linewidth=0))
         self._percents = [bars.text(0, k, "", va="center", fontsize=10) for k in range(10)]
         alarm = ALARM | {"fontsize": 10, "weight": "normal", "ha": "right", "va": "top"}

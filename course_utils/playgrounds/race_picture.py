@@ -160,7 +160,9 @@ class RacePicture(Parts):
         artists += self.map.plot([0.03], [0.055], transform=self.map.transAxes, **cross)
         word = "minimum" if len(surface.minima) == 1 else "minima"
         artists.append(
-            self.map.text(0.055, 0.03, word, transform=self.map.transAxes, fontsize=10, zorder=2)
+            self.map.text(
+                0.055, 0.03, word, transform=self.map.transAxes, fontsize=10, zorder=2, color=BLACK
+            )
         )
         return artists
 

@@ -149,7 +149,9 @@ class SlopeExplorer(Parts, Playground):
             for place, color in ((0.012, BLACK), (0.203, BLUE), (0.388, RED_INK))
         ]
 
-        right = fig.add_axes((0.645, 0.14, 0.34, 0.65), xscale="log", yscale="log", xlabel="h")
+        right = self.right = fig.add_axes(
+            (0.645, 0.14, 0.34, 0.65), xscale="log", yscale="log", xlabel="h"
+        )
         right.set(xlim=(STEPS[0] / 1.5, 1.6), ylim=(LOWEST / 2, 300))
         right.set_xticks([1e-16, 1e-12, 1e-8, 1e-4, 1])
         right.set_yticks([1e-16, 1e-12, 1e-8, 1e-4, 1])

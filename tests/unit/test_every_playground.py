@@ -7,6 +7,7 @@ import math
 import re
 
 import pytest
+from matplotlib import style
 
 from course_utils import playgrounds
 from course_utils.live.controls import Slider
@@ -41,6 +42,17 @@ def test_reset_brings_back_the_first_picture(playground):
     assert playground.values[name] == other
     playground.reset()
     assert repr(playground) == before
+
+
+def test_looks_the_same_whatever_style_is_in_force(playground):
+    """Ticks that come later are drawn after the style of `draw` is over."""
+    playground.reset()
+    assert repr(playground)
+    with style.context("dark_background"):
+        dark = type(playground)()
+        shown = dark.picture.frame(moving=False).data
+        dark.close()
+    assert shown == playground.picture.frame(moving=False).data
 
 
 def test_log_sliders_start_on_a_notch(playground):

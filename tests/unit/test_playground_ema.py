@@ -21,7 +21,7 @@ def assert_shown_well(playground) -> None:
     assert words and not re.search(r"\b(nan|inf)\b", words)
     assert f"β = {playground.values['beta']:.2f}" in words
     low, high = playground.left.get_ylim()
-    drawn = np.asarray(playground.line.get_ydata())
+    drawn = np.asarray(playground.mean.get_ydata())
     assert len(drawn) == DAYS and low < drawn.min() and drawn.max() < high
     stems = np.array(playground.stems.get_segments())
     assert 0.35 * playground.right.get_ylim()[1] < stems[0, 1, 1] <= playground.right.get_ylim()[1]
@@ -89,13 +89,13 @@ def test_moving_frames_are_patches_unless_the_axis_changes():
     for beta in (0.88, 0.91, 0.93):
         playground.set(beta=beta)
         repr(playground)
-        assert playground.top == 15.0
+        assert playground._ground == 15.0
         assert playground.picture.frame(moving=True).format == "patch"
     tops = set()
     for percent in range(100):
         playground.set(beta=percent / 100)
         repr(playground)
-        tops.add(playground.top)
+        tops.add(playground._ground)
     assert tops == set(TOPS)
 
 

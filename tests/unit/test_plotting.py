@@ -71,3 +71,27 @@ def test_a_private_figure_is_unknown_to_pyplot():
     before = plt.get_fignums()
     assert plotting.figure(4, 2).get_size_inches().tolist() == [4.0, 2.0]
     assert plt.get_fignums() == before
+
+
+@pytest.mark.parametrize("before", ["dark_background", "grayscale"])
+def test_the_course_style_takes_back_every_colour(before):
+    from matplotlib import rc_context, style
+
+    def drawn():
+        plotting.use_course_style()
+        fig = plotting.figure(4, 3)
+        left, right = fig.subplots(1, 2)
+        left.plot([1, 2], label="a line")
+        left.bar([0, 1], [1, 2])
+        left.set(title="A title", xlabel="x", ylabel="y", xlim=(-1, 3))
+        left.legend()
+        right.boxplot([1, 2, 3, 9])
+        right.text(1, 2, "words")
+        fig.canvas.draw()
+        return np.array(fig.canvas.buffer_rgba())
+
+    with rc_context():
+        plain = drawn()
+    with rc_context():
+        style.use(before)
+        np.testing.assert_array_equal(drawn(), plain)
