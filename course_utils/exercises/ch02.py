@@ -1,83 +1,64 @@
-"""Chapter 02, autograd: slopes by nudging, by the chain rule and by `backward`, and their use.
-
-What the learner reads stands here; how the answers are judged, in ``judges02.py``.
-"""
+"""Chapter 02, autograd: slopes by `backward`, by the chain rule and by nudging, and their use."""
 
 from __future__ import annotations
 
-from course_utils.exercises.legacy import Exercise, variant
-from course_utils.exercises import judges02 as judges
+from collections.abc import Callable, Iterator
+from typing import Any
 
-SETUP = "import numpy as np\nimport torch"
+import numpy as np
 
-_SHARPER = """
-def my_sharper_gradient(f, X, h=0.01):
-    X = np.array(X, dtype=float)
-    gradient = np.zeros_like(X)
-    for index in np.ndindex(X.shape):
-        old = X[index]
-        total = 0.0
-        for step, weight in ((2, -1), (1, 8), (-1, -8), (-2, 1)):
-            X[index] = old + step * h
-            total += weight * f(X)
-        X[index] = old
-        gradient[index] = total / (12 * h)
-    return gradient
-""".strip()
+from course_utils.exercises.ch02_descent import DESCENT
+from course_utils.exercises.exercise import Case, Exercise, case, mistakes
+from course_utils.exercises.rules import autograd
 
-_LAST_LINES = "    f(x).backward()\n    return x.grad.item()"  # of the slope
+_CURVES: dict[str, Callable[[Any], Any]] = {
+    "x**2 + 3*x + 1": lambda x: x**2 + 3 * x + 1,
+    "x*x*x": lambda x: x * x * x,
+    "1 / (1 + x**2)": lambda x: 1 / (1 + x**2),
+    "x.sin() * x.exp()": lambda x: x.sin() * x.exp(),
+    "5 - x": lambda x: 5 - x,
+}
 
-_CHAIN_RULE = """
-def my_neuron_gradients(w, b, x, target):
-    error = w * x + b - target
-    return 2 * error * x, 2 * error
-""".strip()
 
-_SLOPE = """
-def my_slope(f, x):
-    x = torch.tensor(float(x), requires_grad=True)
-    f(x).backward()
-    return x.grad.item()
-""".strip()
+def _slope_cases(r: np.random.Generator) -> Iterator[Case]:
+    for text, f in _CURVES.items():
+        for x in (2.0, -1.5, -1, round(float(r.normal()), 2)):
+            yield case(f, x, label=f"for f(x) = {text}")
 
-_DESCEND = """
-def my_descend(grad, start, lr, num_steps):
-    x = start
-    path = [x]
-    for _ in range(num_steps):
-        x = x - lr * grad(x)
-        path.append(x)
-    return path
-""".strip()
 
-_FIT_LINE = """
-def my_fit_line(x, y, lr, num_steps):
-    x, y = torch.as_tensor(x), torch.as_tensor(y)
-    w = torch.tensor(0.0, requires_grad=True)
-    b = torch.tensor(0.0, requires_grad=True)
-    for _ in range(num_steps):
-        loss = ((w * x + b - y) ** 2).mean()
-        w.grad = b.grad = None
-        loss.backward()
-        with torch.no_grad():
-            w -= lr * w.grad
-            b -= lr * b.grad
-    return w.item(), b.item()
-""".strip()
+def _neuron_cases(r: np.random.Generator) -> Iterator[Case]:
+    yield case(-0.5, 2.0, 3.0, -1.0)
+    yield case(0.3, 0.1, -4.0, 0.7)
+    yield case(3, -2, 5, 1)
+    for _ in range(4):
+        yield case(*(round(float(v), 2) for v in r.normal(size=4) * 2))
 
-_JACOBIAN = """
-def my_jacobian(f, x):
-    x = x.detach().clone().requires_grad_()
-    y = f(x)
-    rows = []
-    for i in range(len(y)):
-        v = torch.zeros_like(y)
-        v[i] = 1.0
-        x.grad = None
-        y.backward(v, retain_graph=True)
-        rows.append(x.grad)
-    return torch.stack(rows)
-""".strip()
+
+def _powers(shape: tuple[int, ...], scale: float = 1.0) -> Callable[[Any], Any]:
+    """A function of arrays of this shape whose fifth derivative is not 0, so that h shows."""
+
+    def f(Z: Any) -> Any:
+        if tuple(np.shape(Z)) != shape:
+            raise ValueError(f"f needs shape {shape}, it was called with {tuple(np.shape(Z))}")
+        return 0.3 * ((scale * Z) ** 5).sum() + 0.5 * (scale * Z).sum() ** 2
+
+    return f
+
+
+def _nudge_cases(r: np.random.Generator) -> Iterator[Case]:
+    for X, h in (
+        ([1.0, -2.0, 0.5], 0.25),
+        (np.array([1.0, -2.0, 0.5]), 0.25),
+        (np.array([[0.3, 1.2, -0.7], [2.0, 0.4, 1.1]]), 0.25),
+        (np.array([[1, 2], [3, 4]]), 0.2),
+        ([[1, -2, 1], [0, 1, 2]], 0.5),
+        (r.normal(size=(2, 3, 2)), 0.1),
+        (r.normal(size=(1, 1)), 0.5),
+    ):
+        yield case(_powers(np.shape(X)), X, h, label=f"for shape {np.shape(X)} and h = {h}")
+    X = r.uniform(0.02, 0.05, size=(2, 2))
+    yield case(_powers((2, 2), 30.0), X, label="with the h of the stub")
+
 
 EXERCISES = (
     Exercise(
@@ -87,7 +68,6 @@ EXERCISES = (
 `f` takes a tensor and returns a tensor, both with a single number. Return the slope of `f` at the
 number `x`, as a number, and let autograd do the work. `x` may be an `int`.
 """,
-        answer="my_slope",
         stub='''
 def my_slope(f, x):
     """The derivative of f at the number x."""
@@ -98,23 +78,49 @@ def my_slope(f, x):
             "Only floats can carry a gradient: `torch.tensor(float(x), requires_grad=True)`. After "
             "`backward()` the slope is in the `.grad` of that tensor.",
         ),
-        solution=_SLOPE,
-        wrong=(
-            (
-                variant(_SLOPE, (_LAST_LINES, "    return f(x)")),
-                "value of f",
-            ),
-            (
-                variant(
-                    _SLOPE,
-                    (_LAST_LINES, "    return f(x).backward()"),
-                ),
-                "`backward()` itself returns nothing",
-            ),
-            (variant(_SLOPE, (", requires_grad=True", "")), "requires_grad=True"),
-            (variant(_SLOPE, ("float(x)", "x")), "whole number"),
-        ),
-        checker=judges.check_slope,
+        solution="""
+def my_slope(f, x):
+    x = torch.tensor(float(x), requires_grad=True)
+    f(x).backward()
+    return x.grad.item()
+""",
+        wrong=mistakes(r"""
+? That is the value of f, not its slope: call `backward()`, then look at .grad.
+- return x.grad.item() >>> return f(x)
+- f(x).backward()\n    return x.grad.item() >>> return f(x)
+? It gives None. `backward()` itself returns nothing: it writes the slope into the `.grad` of the
+  tensor. (Or is a `return` missing?)
+- f(x).backward()\n    return x.grad.item() >>> return f(x).backward()
+? A whole number cannot carry a gradient: make a float out of it first.
+- float(x) >>> x
+? No tensor asked for a gradient: make it with `requires_grad=True`, and compute with that very
+  tensor.
+- , requires_grad=True >>> 
+? Twice the slope: `backward` was called twice, and it adds up.
+-     f(x).backward()\n >>>     f(x).backward()\n    f(x).backward()\n
+? That is x itself: the slope is in its `.grad`.
+- return x.grad.item() >>> return x.item()
+? x is cut off to a whole number: it may have a fraction.
+- float(x) >>> float(int(x))
+? The slope is cut off to a whole number: return it as it is.
+- x.grad.item() >>> int(x.grad)
+- x.grad.item() >>> round(x.grad.item())
+? That is f(x) / x, the slope of a line from the origin; wanted is the slope of f at x.
+- return x.grad.item() >>> return f(x) / x
+? The slope is multiplied by x: return what `.grad` holds.
+- x.grad.item() >>> x.grad.item() * x
+? That is the second derivative; one `backward` gives the first.
+def my_slope(f, x):
+    x = torch.tensor(float(x), requires_grad=True)
+    slope = torch.autograd.grad(f(x), x, create_graph=True)[0]
+    return torch.autograd.grad(slope + 0 * x, x)[0]
+? That is the point after a step; wanted is the slope itself.
+- return x.grad.item() >>> return x - x.grad
+- return x.grad.item() >>> return x - 0.1 * x.grad
+"""),
+        cases=_slope_cases,
+        rules=(autograd(True),),
+        closing="The function may be as long as you like: these lines stay the same.",
         examples=(("my_slope(lambda x: x**2 + 3 * x + 1, 2)", "7.0"),),
     ),
     Exercise(
@@ -125,7 +131,6 @@ A neuron answers $\hat y = w x + b$ (all numbers). Its loss is $L = (\hat y - t)
 $t$. Work out $\partial L/\partial w$ and $\partial L/\partial b$ on paper, and return the two, in
 this order, without autograd.
 """,
-        answer="my_neuron_gradients",
         stub='''
 def my_neuron_gradients(w, b, x, target):
     """(dL/dw, dL/db), two numbers."""
@@ -135,17 +140,44 @@ def my_neuron_gradients(w, b, x, target):
             "Three links: how L changes with ŷ, how ŷ changes with w, how ŷ changes with b.",
             "dL/dŷ = 2 (ŷ − t). One more w changes ŷ by x, one more b changes it by 1.",
         ),
-        solution=_CHAIN_RULE,
-        wrong=(
-            (
-                variant(_CHAIN_RULE, ("2 * error * x, 2 * error", "error * x, error")),
-                "factor 2 is missing",
-            ),
-            (variant(_CHAIN_RULE, ("error * x", "error")), "one more w changes ŷ by x"),
-            (variant(_CHAIN_RULE, ("w * x + b - target", "target - w * x - b")), "sign"),
-            (variant(_CHAIN_RULE, ("error * x", "error * w")), "derivative with respect to x"),
-        ),
-        checker=judges.check_chain_rule,
+        solution="""
+def my_neuron_gradients(w, b, x, target):
+    error = w * x + b - target
+    return 2 * error * x, 2 * error
+""",
+        wrong=mistakes(r"""
+? The factor 2 is missing: the derivative of (ŷ − t)² with respect to ŷ is 2 (ŷ − t).
+- 2 * error * x, 2 * error >>> error * x, error
+? The sign is wrong: the error is ŷ − t, not t − ŷ.
+- w * x + b - target >>> target - w * x - b
+? The inner derivative is missing in ∂L/∂w: one more w changes ŷ by x.
+- error * x, >>> error,
+? Your first number is the derivative with respect to x; asked is that for w.
+- error * x, >>> error * w,
+? The order is ∂L/∂w first, then ∂L/∂b.
+- 2 * error * x, 2 * error >>> 2 * error, 2 * error * x
+? b is not multiplied by anything: one more b changes ŷ by 1.
+- , 2 * error >>> , 2 * error * x
+- , 2 * error >>> , 2 * error * b
+? The neuron's b is missing in the error.
+-  + b >>> 
+? The target is missing: the error is ŷ − t.
+-  - target >>> 
+? The derivative of a square is no square: 2 times the error.
+- error * x, 2 * error >>> error**2 * x, 2 * error**2
+- 2 * error * x, 2 * error >>> error**2 * x, error**2
+? That is the loss; asked are its two derivatives.
+- 2 * error * x, 2 * error >>> error**2
+? Both derivatives have a factor 2; in one of them it is missing.
+- , 2 * error >>> , error
+- return 2 * error >>> return error
+? The outer derivative is missing: 2 (ŷ − t) is a factor of both.
+- 2 * error * x, 2 * error >>> x, 1
+- 2 * error * x, 2 * error >>> 2 * x, 2
+"""),
+        cases=_neuron_cases,
+        rules=(autograd(False),),
+        closing="What you did on paper, autograd does for every operation of a network.",
         examples=(("my_neuron_gradients(1.0, 0.5, 2.0, 3.0)", "[-2.0, -1.0]"),),
     ),
     Exercise(
@@ -158,9 +190,8 @@ $$f'(x) \approx \frac{-f(x+2h) + 8f(x+h) - 8f(x-h) + f(x-2h)}{12h}$$
 
 has an error that falls with $h^4$. Write the gradient with this formula, for an array `X` of *any*
 shape, one entry at a time. The result has the shape of `X`. `f` takes an array and returns a
-number. `X` may hold integers, and it must be unchanged afterwards.
+number. `X` may be a list, or nested lists, may hold integers, and must be unchanged afterwards.
 """,
-        answer="my_sharper_gradient",
         stub='''
 def my_sharper_gradient(f, X, h=0.01):
     """The gradient of f at X by the four-point formula, an array of the shape of X."""
@@ -172,27 +203,69 @@ def my_sharper_gradient(f, X, h=0.01):
             "Set the entry to old + 2h, old + h, old − h and old − 2h in turn, always from `old`, "
             "and put it back before you go on to the next entry.",
         ),
-        solution=_SHARPER,
-        wrong=(
-            (
-                variant(
-                    _SHARPER,
-                    ("(2, -1), (1, 8), (-1, -8), (-2, 1)", "(1, 6), (-1, -6)"),
-                ),
-                "two-point formula",
-            ),
-            (variant(_SHARPER, ("        X[index] = old\n", "")), "put the entry back"),
-            (variant(_SHARPER, ("np.array(X, dtype=float)", "np.array(X)")), "cut off"),
-            (
-                variant(
-                    _SHARPER,
-                    ("for index in np.ndindex(X.shape)", "for index in range(len(X))"),
-                    ("old = X[index]", "old = X[index].copy()"),
-                ),
-                "whole row",
-            ),
-        ),
-        checker=judges.check_sharper_gradient,
+        solution="""
+def my_sharper_gradient(f, X, h=0.01):
+    X = np.array(X, dtype=float)
+    gradient = np.zeros_like(X)
+    for index in np.ndindex(X.shape):
+        old = X[index]
+        total = 0.0
+        for step, weight in ((2, -1), (1, 8), (-1, -8), (-2, 1)):
+            X[index] = old + step * h
+            total += weight * f(X)
+        X[index] = old
+        gradient[index] = total / (12 * h)
+    return gradient
+""",
+        wrong=mistakes(r"""
+? That is the two-point formula of the chapter: here four points are wanted.
+- (2, -1), (1, 8), (-1, -8), (-2, 1) >>> (1, 6), (-1, -6)
+? The sign is wrong: the point x + h counts +8, the point x − h counts −8.
+- (2, -1), (1, 8), (-1, -8), (-2, 1) >>> (2, 1), (1, -8), (-1, 8), (-2, -1)
+? The weights are swapped: 8 belongs to the near points, 1 to the far ones.
+- (2, -1), (1, 8), (-1, -8), (-2, 1) >>> (2, -8), (1, 1), (-1, -1), (-2, 8)
+? The two far points count against the near ones: −f(x+2h) and +f(x−2h).
+- (2, -1), (1, 8), (-1, -8), (-2, 1) >>> (2, 1), (1, 8), (-1, -8), (-2, -1)
+? Divide by 12·h: one of the two factors is missing.
+- (12 * h) >>> h
+- (12 * h) >>> 12
+? The whole sum is divided by all of 12·h: are parentheses missing?
+- (12 * h) >>> 12 * h
+- weight * f(X) >>> weight * f(X) / (12 * h if step == -2 else 1) && total / (12 * h) >>> total
+? The four points are counted from the entry as it was, `old`; yours wander on from one to the next.
+- X[index] = old + step * h >>> X[index] += step * h && X[index] = old\n        grad >>> grad
+? The entry was left at another place: put it back before you go on to the next.
+-         X[index] = old\n >>> 
+? `X[i]` is a whole row here: move one entry at a time, for example with np.ndindex.
+- np.ndindex(X.shape) >>> range(len(X)) && old = X[index] >>> old = np.array(X[index])
+- np.ndindex(X.shape) >>> range(len(X))
+? All entries moved at once: move one entry at a time.
+- X[index] = old + step * h >>> Z = X + step * h && f(X) >>> f(Z)
+? X holds integers, and writing `old + h` into such an array is cut off to a whole number: work on a
+  copy in floats.
+- np.array(X, dtype=float) >>> np.array(X) && np.zeros_like(X) >>> np.zeros(X.shape)
+- np.array(X, dtype=float) >>> np.array(X)
+? The result is cut off to whole numbers: `np.zeros_like(X)` of an integer array holds integers.
+- gradient = np.zeros_like(X) >>> gradient = np.zeros_like(given)
+& X = np.array(X, dtype=float) >>> given = np.array(X)\n    X = np.array(X, dtype=float)
+? `X` is changed afterwards: work on a copy of it, or put each entry back.
+-     X = np.array(X, dtype=float)\n >>>     given = X\n    X = np.array(X, dtype=float)\n
+&     return gradient >>>     given[...] = X + 1\n    return gradient
+- X = np.array(X, dtype=float) >>> X = np.asarray(X, dtype=float) &&         X[index] = old\n >>> 
+? The h that is passed must be used; yours is fixed.
+- X = np >>> h = 0.01\n    X = np
+? That is the exact gradient; wanted is what the formula with its h gives.
+def my_sharper_gradient(f, X, h=0.01):
+    X = torch.tensor(X, dtype=torch.float64, requires_grad=True)
+    f(X).backward()
+    return X.grad
+? The result must have the shape of X.
+- return gradient >>> return gradient.ravel()
+"""),
+        cases=_nudge_cases,
+        kinds=("array",),
+        pure=True,
+        closing="Four calls of f per entry, and at h = 0.01 already eight digits or so.",
         examples=(
             (
                 "my_sharper_gradient(lambda X: (X**3).sum(), [[1, 2], [3, 4]])",
@@ -200,124 +273,5 @@ def my_sharper_gradient(f, X, h=0.01):
             ),
         ),
     ),
-    Exercise(
-        name="02.descend",
-        title="gradient descent that leaves the start alone",
-        prompt=r"""
-Walk downhill: $x \leftarrow x - \eta\,\nabla f(x)$, `num_steps` times, with the learning rate
-$\eta$ = `lr`. `grad(x)` gives the gradient, `start` is an array. Return the list of **all** points,
-the start and the point after each step: `num_steps + 1` arrays. `start` must be unchanged
-afterwards.
-""",
-        answer="my_descend",
-        stub='''
-def my_descend(grad, start, lr, num_steps):
-    """The points on the way, start included: a list of num_steps + 1 arrays."""
-    raise NotImplementedError
-''',
-        hints=(
-            "A list that begins with the start, and a loop that appends one new point per step.",
-            "`x = x - lr * grad(x)` makes a new array. `x -= …` changes the old one, which is also "
-            "in your list, and is the caller's `start`.",
-        ),
-        solution=_DESCEND,
-        wrong=(
-            (variant(_DESCEND, ("x = x - lr", "x -= lr")), "`start` was changed"),
-            (
-                variant(_DESCEND, ("x = start", "x = start + 0.0"), ("x = x - lr", "x -= lr")),
-                "same array",
-            ),
-            (variant(_DESCEND, ("x - lr", "x + lr")), "uphill"),
-            (variant(_DESCEND, ("path = [x]", "path = []")), "start itself is missing"),
-        ),
-        checker=judges.check_descend,
-        examples=(
-            (
-                "my_descend(lambda x: 2 * x, np.array([5.0]), 0.1, 3)",
-                "[[5.0], [4.0], [3.2], [2.56]]",
-            ),
-        ),
-    ),
-    Exercise(
-        name="02.fit_line",
-        title="fit a line with autograd",
-        prompt=r"""
-Fit $\hat y = w x + b$ to points by gradient descent with autograd. `x` and `y` have shape (N,).
-Start with $w = b = 0$. In each of the `num_steps` steps compute the *mean* of the squared errors
-over the points, call `backward`, and move both parameters by $-\eta$ times their gradient. Return
-`(w, b)`.
-""",
-        answer="my_fit_line",
-        stub='''
-def my_fit_line(x, y, lr, num_steps):
-    """(w, b) after num_steps steps of gradient descent on the mean squared error."""
-    raise NotImplementedError
-''',
-        hints=(
-            "The order in the loop: loss, clear the old gradients, backward, then both updates.",
-            "The updates stand in `with torch.no_grad():` and change in place: `w -= lr * w.grad`. "
-            "Clearing is `w.grad = None`, the same for b.",
-        ),
-        solution=_FIT_LINE,
-        wrong=(
-            (variant(_FIT_LINE, ("        w.grad = b.grad = None\n", "")), "never cleared"),
-            (
-                variant(_FIT_LINE, ("        with torch.no_grad():", "        if True:")),
-                "with torch.no_grad():",
-            ),
-            (variant(_FIT_LINE, (".mean()", ".sum()")), "sum of the squared errors"),
-            (
-                variant(
-                    _FIT_LINE,
-                    ("        with torch.no_grad():\n", ""),
-                    ("            w -= lr", "        w = w - lr"),
-                    ("            b -= lr", "        b = b - lr"),
-                ),
-                "no leaf",
-            ),
-        ),
-        checker=judges.check_fit_line,
-        examples=(("my_fit_line([0.0, 1.0, 2.0], [1.0, 3.0, 5.0], 0.2, 200)", "[2.0, 1.0]"),),
-    ),
-    Exercise(
-        name="02.jacobian",
-        title="a whole Jacobian, row by row",
-        prompt=r"""
-`f` takes a tensor `x` of shape (n,) and returns a tensor of shape (m,). Return its Jacobian, shape
-(m, n), with $J_{ij} = \partial y_i / \partial x_j$. One call of `backward(v)` gives one
-vector–Jacobian product $v^\top J$. Choose $v$ such that it is row $i$.
-""",
-        answer="my_jacobian",
-        stub='''
-def my_jacobian(f, x):
-    """The Jacobian of f at x, shape (m, n)."""
-    raise NotImplementedError
-''',
-        hints=(
-            "With v = (1, 0, 0, …) the product is the first row. One backward for each output.",
-            "Between two calls set `x.grad = None`, and keep the graph: "
-            "`y.backward(v, retain_graph=True)`.",
-        ),
-        solution=_JACOBIAN,
-        wrong=(
-            (variant(_JACOBIAN, ("        x.grad = None\n", "")), "never cleared"),
-            (variant(_JACOBIAN, (", retain_graph=True", "")), "retain_graph=True"),
-            (variant(_JACOBIAN, ("torch.stack(rows)", "torch.stack(rows, dim=1)")), "transposed"),
-            (
-                variant(
-                    _JACOBIAN,
-                    ("v[i] = 1.0", "v[:] = 1.0"),
-                    ("torch.stack(rows)", "rows[0]"),
-                ),
-                "sum of its rows",
-            ),
-        ),
-        checker=judges.check_jacobian,
-        examples=(
-            (
-                "my_jacobian(lambda x: x**2 + x.sum(), torch.tensor([1.0, 2.0]))",
-                "[[3.0, 1.0], [1.0, 5.0]]",
-            ),
-        ),
-    ),
+    *DESCENT,
 )

@@ -46,6 +46,7 @@ ADVICE = {
     "only length-1 arrays": "A whole array stands where one number is needed: `math` takes single "
     "numbers, NumPy and PyTorch take arrays.",
     "a Tensor with": "A whole tensor stands where one number is needed.",
+    "floating point and complex": "A whole number cannot carry a gradient: make a float of it.",
     "can't multiply sequence": "A list times a number repeats the list; arrays multiply entry by "
     "entry.",
     "type(s) for ^": "A power is written `**` in Python; `^` is something else.",
@@ -182,6 +183,8 @@ def difference(call: str, outcome: Outcome, right: Outcome) -> str:
     a, b = stacked(got), stacked(wanted)
     if not isinstance(a, np.ndarray):
         return f"{call} gives {describe(got)}; expected is {describe(wanted)}."
+    if isinstance(wanted, tuple) and a.size == b.size and a.shape[: b.ndim] == b.shape:
+        a = a.reshape(b.shape)  # one-element tensors stand for numbers
     if a.size == b.size == 1 and (b.ndim == 0 or a.shape == b.shape):
         shown, expected = _apart(float(a.item()), float(b.item()))
         return f"{call} gives `{shown}`; expected is `{expected}`.{_not_finite(a, b)}"
