@@ -26,7 +26,7 @@ _REPEAT_EVERY = 0.05  # seconds between two attempts, for code that swallows the
 _PATIENCE = 3  # attempts until they come without pause: code may swallow them in a loop
 _SIEGE = 1e-6  # seconds between two threads' turns from then on
 _IMPORTING = "<frozen importlib"
-# (thread id, class): to be raised in that thread; None withdraws what is pending.
+# (thread id, class): to be raised in that thread.
 _set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
 
@@ -116,6 +116,7 @@ class _Watchdog(threading.Thread):
         self.signal = type("OutOfTime", (OutOfTime,), {})
         self.over = threading.Event()
         self.has_fired = False
+        self._pending = False  # whether an exception may not have been taken up yet
         self._block = block
         self._watched = threading.get_ident()
         self._lock = threading.Lock()
@@ -126,10 +127,16 @@ class _Watchdog(threading.Thread):
         """Called by the watched thread: from here on nothing is raised, nothing left pending."""
         with self._lock:
             self.over.set()
-            _set_exception(ctypes.c_ulong(self._watched), None)
+            pending, self._pending = self._pending, False
             if self._interval is not None:
                 sys.setswitchinterval(self._interval)
                 self._interval = None
+        if pending:
+            # One more in its place, taken up right here. Were it withdrawn, the interpreter would
+            # go on looking for it at every turn, under a profiler without end (Python 3.11).
+            _set_exception(ctypes.c_ulong(self._watched), ctypes.py_object(self.signal))
+            while True:
+                pass
 
     def run(self) -> None:
         """Wait, then interrupt until somebody calls `stop`."""
@@ -159,7 +166,7 @@ class _Watchdog(threading.Thread):
                 # lines stand close together so that we do not lose hold in between.
                 if sys._current_frames()[self._watched].f_code is exit_code:
                     continue
-                self.has_fired = set_exception(thread_id, signal) == 1
+                self.has_fired = self._pending = set_exception(thread_id, signal) == 1
                 attempts += 1
                 if attempts == _PATIENCE:
                     self._interval = sys.getswitchinterval()

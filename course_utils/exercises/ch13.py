@@ -70,7 +70,7 @@ class _Counting(torch.optim.SGD):
 
 
 def _accumulate(answer: Any, n: int, micro_batch: int) -> dict[str, Any]:
-    torch.manual_seed(13)
+    torch.default_generator.manual_seed(13)
     model = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3))
     for p in model.parameters():
         p.grad = torch.full_like(p, 0.5)

@@ -212,7 +212,7 @@ class Exercise:
 
     def build(self) -> list[Case]:
         """All cases, examples first, every object new; the same numbers each time."""
-        torch.manual_seed(SEED)
+        torch.default_generator.manual_seed(SEED)
         found = [_example(self, call) for call, _ in self.examples]
         found += self.cases(np.random.default_rng(SEED))
         return [one if isinstance(one, Case) else Case(tuple(one)) for one in found]

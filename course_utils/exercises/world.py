@@ -105,7 +105,7 @@ def kept_switches() -> Iterator[None]:
         torch.is_anomaly_enabled(),
         torch.are_deterministic_algorithms_enabled(),
     )
-    folder, collecting, tracer = os.getcwd(), gc.isenabled(), sys.gettrace()
+    folder, collecting = os.getcwd(), gc.isenabled()
     grad, errors = torch.is_grad_enabled(), np.geterr()
     torch.set_grad_enabled(True)
     np.seterr(all="ignore")
@@ -117,7 +117,6 @@ def kept_switches() -> Iterator[None]:
         torch.set_default_dtype(dtype)
         _set_default_device(torch.device("cpu"))
         sys.setrecursionlimit(limit)
-        sys.settrace(tracer)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
         if torch.is_anomaly_enabled() != anomaly:
@@ -232,6 +231,7 @@ def interrupts_told_apart() -> Iterator[None]:
 
 def seed_all(seed: int) -> None:
     """The same random numbers for each program in each case."""
-    torch.manual_seed(seed)
+    # Not torch.manual_seed: without a GPU it notes each call, with its stack, for a later one.
+    torch.default_generator.manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed % HIGHEST_SEED)  # noqa: NPY002

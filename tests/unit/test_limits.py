@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import cProfile
 import sys
 import threading
 import time
@@ -227,3 +228,15 @@ def test_code_that_catches_everything_in_its_loop_is_stopped():
     interval = sys.getswitchinterval()
     assert stopped_in(0.1, swallow) < 9
     assert sys.getswitchinterval() == interval
+
+
+def test_a_profiler_goes_on_after_a_limit():
+    """Python 3.11 went round for ever at the next call when a pending exception was withdrawn."""
+    for seconds, work in ((30, lambda: None), (0.05, spin)):
+        profile = cProfile.Profile()
+        profile.enable()
+        with contextlib.suppress(TimeLimitExceeded), time_limit(seconds):
+            work()
+        called = [sorted(range(10)) for _ in range(100)]
+        profile.disable()
+        assert len(called) == 100
