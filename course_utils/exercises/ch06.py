@@ -1,73 +1,110 @@
-"""Chapter 06, data: count batches, read an image, write a dataset, standardise, batch, measure.
-
-What the learner reads stands here; how the answers are judged, in ``judges06.py`` and
-``judges06_loaders.py``.
-"""
+"""Chapter 06, data: count batches, read an image, write a dataset, standardise; and the loaders."""
 
 from __future__ import annotations
 
-from course_utils.exercises.legacy import Exercise, variant
-from course_utils.exercises import judges06 as judges
-from course_utils.exercises import judges06_loaders as loaders
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
 
-SETUP = """
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
-"""
 
-_COUNT = """
-def my_num_batches(n, batch_size, drop_last):
-    if drop_last:
-        return n // batch_size
-    return -(-n // batch_size)
-""".strip()
+from course_utils.exercises.ch06_loaders import EXERCISES as LOADERS
+from course_utils.exercises.exercise import Case, Exercise, NotYet, case, mistakes
+from course_utils.exercises.probes import made
+from course_utils.exercises.values import canonical
 
-_IMAGE = """
-def my_to_tensor(image):
-    pixels = torch.from_numpy(np.array(image))
-    if pixels.ndim == 2:
-        pixels = pixels[:, :, None]
-    return pixels.permute(2, 0, 1) / 255
-""".strip()
 
-_DATASET = """
-class MyDataset(Dataset):
-    def __init__(self, X, y, transform=None):
-        self.X, self.y, self.transform = X, y, transform
+def _count_cases(r: np.random.Generator) -> Iterator[Case]:
+    for n, batch_size in ((128, 64), (10, 3), (5, 8), (7, 7), (11, 1), (1, 4), (1000, 64)):
+        yield case(n, batch_size, False)
+        yield case(n, batch_size, True)
+    for n, batch_size in r.integers(1, (2000, 90), (4, 2)).tolist():
+        yield case(n, batch_size, False)
+        yield case(n, batch_size, True)
 
-    def __len__(self):
-        return len(self.y)
 
-    def __getitem__(self, index):
-        image = self.X[index]
-        if self.transform is not None:
-            image = self.transform(image)
-        return image, self.y[index]
-""".strip()
+def _tensor(answer: Callable, size: tuple[int, ...], top: int, seed: int) -> dict[str, Any]:
+    """What becomes of a random image whose pixels lie below ``top``."""
+    from PIL import Image
 
-_STANDARDISE = """
-def my_standardise(X_train, X):
-    mean, std = X_train.mean(), X_train.std()
-    return (X - mean) / std
-""".strip()
+    pixels = np.random.default_rng(seed).integers(0, top, size).astype(np.uint8)
+    image = Image.fromarray(pixels)
+    got = answer(image)
+    if got is not None and not isinstance(got, Tensor | np.ndarray):
+        raise NotYet(f"A tensor is expected; an object of type {type(got).__name__} comes back.")
+    return {"the tensor": got, "a change in the image": not np.array_equal(image, pixels)}
 
-_BATCHES = """
-def my_batches(X, y, batch_size, generator):
-    order = torch.randperm(len(y), generator=generator)
-    for indices in order.split(batch_size):
-        yield X[indices], y[indices]
-""".strip()
 
-_ACCURACY = """
-def my_accuracy(model, loader):
-    right, total = 0, 0
-    for X, y in loader:
-        answers = model(X).argmax(1)
-        right += (answers == y).sum().item()
-        total += len(y)
-    return right / total
-""".strip()
+def _tensor_cases(r: np.random.Generator) -> Iterator[Case]:
+    for size, top in (
+        ((2, 3), 200),
+        ((2, 3, 3), 200),
+        ((3, 3, 3), 200),
+        ((4, 3), 256),
+        ((3, 3), 120),
+        ((5, 2, 3), 256),
+        ((3, 5, 3), 60),
+        ((1, 4, 3), 256),
+        ((1, 9), 2),
+        ((2, 2), 1),
+    ):
+        kind = ("a colour image" if len(size) == 3 else "a grey image") + ", all black" * (top == 1)
+        label = f"of {kind}, {size[1]} wide and {size[0]} high"
+        yield case(size, top, int(r.integers(1000)), label=label)
+
+
+def _dataset(answer: Callable, shape: tuple[int, ...], change: Callable) -> dict[str, Any]:
+    """Items without and with a transform; a second dataset is made in between."""
+    X = torch.arange(4.0 * np.prod(shape)).reshape(4, *shape)
+    y, before = torch.tensor([3, 1, 4, 1]), X.clone()
+    plain, other = made(answer, X, y), made(answer, X + 50, y + 50)
+    if not hasattr(type(plain), "__len__"):
+        raise NotYet("`len(dataset)` does not work: the class has no method `__len__`.")
+    seen: dict[str, Any] = {"`len(dataset)`": len(plain), "`dataset[0]`": plain[0]}
+    seen |= {"`dataset[2]`": plain[2], "`dataset[1]` of a second one": other[1]}
+    seen["the length of a second one with 3 images"] = len(made(answer, X[:3], y[:3]))
+    given: list[Any] = []
+
+    def transform(image: Any) -> Any:
+        """Adds 100, 200, 300 … so that each call can be told from the others."""
+        given.append(canonical(image))
+        return change(image) + 100 * len(given)
+
+    try:
+        keyword = "transform" in inspect.signature(answer).parameters
+    except (TypeError, ValueError):
+        keyword = False
+    dataset = answer(X, y, transform=transform) if keyword else answer(X, y, transform)
+    seen["the number of calls of the transform in `__init__`"] = len(given)
+    calls = []
+    for i in (1, 3, 1):
+        pair = dataset[i]
+        seen[f"`dataset[{i}]` with a transform" + ", again" * bool(calls and i == 1)] = pair
+        calls.append(len(given))
+    return seen | {
+        "the number of calls of the transform after 1, 2 and 3 items": calls,
+        "what the transform gets": given,
+        "a change in the stored images": not torch.equal(X, before),
+        "a dataset for PyTorch": isinstance(plain, Dataset),
+    }
+
+
+def _dataset_cases(r: np.random.Generator) -> Iterator[Case]:
+    yield case((1, 3), lambda image: image, label="with 4 images of shape (1, 3)")
+    yield case((2, 2, 3), lambda image: -image, label="with 4 images of shape (2, 2, 3)")
+
+
+def _standardise_cases(r: np.random.Generator) -> Iterator[Case]:
+    X_train = r.random((40, 1, 3, 3)) ** 2
+    for X in (r.random((6, 1, 3, 3)) * 0.5 + 0.4, X_train.copy(), r.random((1, 3, 3)) + 1):
+        yield case(X_train, X)
+    colours = r.random((30, 3, 3, 4)) * np.array([1.0, 3.0, 0.3])[:, None, None] + 0.5
+    yield case(colours, 3 - colours[:4] ** 2)
+    yield case(colours, np.full((2, 3, 3, 4), 0.7))
+
 
 EXERCISES = (
     Exercise(
@@ -77,7 +114,6 @@ EXERCISES = (
 How many batches does a loader hand out in one epoch? There are `n` samples; `drop_last` says
 whether a last short batch is left out.
 """,
-        answer="my_num_batches",
         stub='''
 def my_num_batches(n, batch_size, drop_last):
     """Number of batches in one epoch, a whole number."""
@@ -88,17 +124,41 @@ def my_num_batches(n, batch_size, drop_last):
             "`n // batch_size` rounds down. For up, `math.ceil(n / batch_size)`, or the trick "
             "`-(-n // batch_size)`: rounding down the negative number.",
         ),
-        solution=_COUNT,
-        wrong=(
-            (variant(_COUNT, ("-(-n // batch_size)", "n // batch_size")), "round up"),
-            (
-                variant(_COUNT, ("-(-n // batch_size)", "n // batch_size + 1")),
-                "divides n",
-            ),
-            (variant(_COUNT, ("if drop_last", "if not drop_last")), "swapped"),
-            (variant(_COUNT, ("-(-n // batch_size)", "n / batch_size")), "only whole batches"),
-        ),
-        checker=judges.check_count,
+        solution="""
+def my_num_batches(n, batch_size, drop_last):
+    if drop_last:
+        return n // batch_size
+    return -(-n // batch_size)
+""",
+        wrong=mistakes(r"""
+? The two cases are swapped: `drop_last=True` leaves the short batch out.
+- if drop_last >>> if not drop_last
+? Without `drop_last` the last short batch is handed out too: round up.
+- -(-n // batch_size) >>> n // batch_size
+? With `drop_last` a last short batch is left out: round down.
+- return n // batch_size >>> return -(-n // batch_size)
+? Where the batch size divides n, there is no short batch to be added.
+- -(-n // batch_size) >>> n // batch_size + 1
+? There are only whole batches: round, and think about which way.
+- -(-n // batch_size) >>> n / batch_size
+- return n // batch_size >>> return n / batch_size && -(-n // batch_size) >>> n / batch_size
+? `round` goes to the nearest whole number: a last batch that is less than half full is left out.
+- -(-n // batch_size) >>> round(n / batch_size)
+? With `drop_last` one batch less is given even where the last one is full.
+- return n // batch_size >>> return -(-n // batch_size) - 1
+- return n // batch_size >>> return max(0, (n - 1) // batch_size)
+? Fewer samples than one batch make no batch with `drop_last`.
+- return n // batch_size >>> return max(1, n // batch_size)
+? That is what is left over for the last batch; the number of batches is wanted.
+- return n // batch_size >>> return n % batch_size && -(-n // batch_size) >>> n % batch_size
+? The sign is wrong: a number of batches is never negative.
+- -(-n // batch_size) >>> -n // batch_size
+? That is the number of samples that are handed out, not of batches.
+- return n // batch_size >>> return n // batch_size * batch_size && -(-n // batch_size) >>> n
+"""),
+        cases=_count_cases,
+        closing="With MNIST's 60,000 images and batches of 64 that makes 938, the last one with "
+        "32.",
         examples=(
             ("my_num_batches(1257, 64, False)", "20"),
             ("my_num_batches(1257, 64, True)", "19"),
@@ -112,7 +172,6 @@ Turn a PIL image into a tensor of floating-point numbers from 0 to 1, channels f
 a grey image, (3, H, W) for a colour one. `np.array(image)` gives you bytes of shape (H, W) or
 (H, W, 3).
 """,
-        answer="my_to_tensor",
         stub='''
 def my_to_tensor(image):
     """PIL image → tensor (C, H, W), values from 0 to 1."""
@@ -124,19 +183,54 @@ def my_to_tensor(image):
             "`pixels[:, :, None]` gives a grey image its channel; `permute(2, 0, 1)` moves the "
             "channels to the front; dividing bytes by 255 gives floating-point numbers.",
         ),
-        solution=_IMAGE,
-        wrong=(
-            (variant(_IMAGE, (" / 255", ".float()")), "go up to 255"),
-            (
-                variant(
-                    _IMAGE, ("pixels.permute(2, 0, 1)", "pixels.reshape(-1, *pixels.shape[:2])")
-                ),
-                "mixes the colours",
-            ),
-            (variant(_IMAGE, ("pixels.permute(2, 0, 1) / 255", "pixels / 255")), "still last"),
-            (variant(_IMAGE, ("/ 255", "/ pixels.max()")), "brightest pixel"),
-        ),
-        checker=judges.check_image,
+        solution="""
+def my_to_tensor(image):
+    pixels = torch.from_numpy(np.array(image))
+    if pixels.ndim == 2:
+        pixels = pixels[:, :, None]
+    return pixels.permute(2, 0, 1) / 255
+""",
+        wrong=mistakes(r"""
+? The values still go up to 255: divide by 255.
+-  / 255 >>> .float()
+-  / 255 >>> 
+? You divide by 256: white, 255, must become exactly 1.
+- 255 >>> 256
+? You divide by the brightest pixel of the image; divide by 255, so that a dark image stays dark.
+- / 255 >>> / pixels.max()
+? The channels are still last: PyTorch wants (C, H, W).
+- pixels.permute(2, 0, 1) / 255 >>> pixels / 255
+? `reshape` only cuts the same numbers differently, and mixes the colours: move the axis with
+  `permute` (or NumPy's `transpose`).
+- pixels.permute(2, 0, 1) >>> pixels.reshape(-1, *pixels.shape[:2])
+? Rows and columns are exchanged as well: the axes are (2, 0, 1), not (2, 1, 0).
+- (2, 0, 1) >>> (2, 1, 0)
+? In a colour image rows and columns are exchanged as well: the axes are (2, 0, 1).
+- (2, 0, 1) >>> (2, 1, 0) && pixels = pixels[:, :, None] >>> return pixels[None] / 255
+? A grey image has two axes, (H, W): give it a channel before `permute`.
+-     if pixels.ndim == 2:\n        pixels = pixels[:, :, None]\n >>> 
+? The axes are (2, 0, 1): the last one comes first, and height stays before width.
+- (2, 0, 1) >>> (1, 2, 0)
+? A grey image has one channel: the shape is (1, H, W).
+- pixels = pixels[:, :, None] >>> return pixels / 255
+? Two things are missing for a grey image: the channel and the division by 255.
+- pixels = pixels[:, :, None] >>> return pixels
+? A grey image has one channel; you give it three.
+- np.array(image) >>> np.array(image.convert("RGB"))
+? A colour image keeps its three channels; you turn it grey.
+- np.array(image) >>> np.array(image.convert("L"))
+? `//` rounds down: only white would not be black. Divide with `/`.
+- / 255 >>> // 255
+? The values lie between −1 and 1; from 0 to 1 is wanted.
+- / 255 >>> / 127.5 - 1
+? A dimension too many: one image has three, (C, H, W); the batch comes later.
+- / 255 >>> [None] / 255
+? The colours come in the order blue, green, red: keep it.
+- np.array(image) >>> np.array(image)[..., ::-1].copy() if image.mode == "RGB" else np.array(image)
+"""),
+        cases=_tensor_cases,
+        probe=_tensor,
+        closing="That is what `ToTensor` of torchvision does, for grey and for colour.",
     ),
     Exercise(
         name="06.dataset",
@@ -146,7 +240,6 @@ Write a `Dataset` that holds images `X` and labels `y`. `dataset[i]` gives the p
 If there is a `transform`, a function of one image, it is applied to the image **each time** the
 image is asked for, so that a random one gives something new in every epoch.
 """,
-        answer="MyDataset",
         stub='''
 class MyDataset(Dataset):
     def __init__(self, X, y, transform=None):
@@ -165,43 +258,75 @@ class MyDataset(Dataset):
             "In `__getitem__`: take the image, call `self.transform` on it unless that is None, "
             "and return the pair. The label stays as it is.",
         ),
-        solution=_DATASET,
-        wrong=(
-            (
-                variant(
-                    _DATASET,
-                    (
-                        "        self.X, self.y, self.transform = X, y, transform\n",
-                        "        self.X, self.y, self.transform = X, y, None\n"
-                        "        if transform is not None:\n"
-                        "            self.X = torch.stack([transform(x) for x in X])\n",
-                    ),
-                ),
-                "once for all",
-            ),
-            (
-                variant(
-                    _DATASET,
-                    (
-                        "            image = self.transform(image)",
-                        "            self.transform(image)",
-                    ),
-                ),
-                "not what you return",
-            ),
-            (
-                variant(
-                    _DATASET,
-                    (
-                        "            image = self.transform(image)",
-                        "            image = self.X[index] = self.transform(image)",
-                    ),
-                ),
-                "changes the stored images",
-            ),
-            (variant(_DATASET, ("image, self.y[index]", "image")), "a pair (image, label)"),
-        ),
-        checker=judges.check_dataset,
+        solution="""
+class MyDataset(Dataset):
+    def __init__(self, X, y, transform=None):
+        self.X, self.y, self.transform = X, y, transform
+
+    def __len__(self):
+        return len(self.y)
+
+    def __getitem__(self, index):
+        image = self.X[index]
+        if self.transform is not None:
+            image = self.transform(image)
+        return image, self.y[index]
+""",
+        wrong=mistakes(r"""
+? The transform is already called in `__init__`, once for all: then a random one gives the same
+  image in every epoch. Call it in `__getitem__`.
+- y, transform\n >>> y, None\n        if transform:\n            self.X = torch.stack([transform(x) for x in X])\n
+? The transform is called once for all images in `__init__`; it takes one image, in `__getitem__`.
+- y, transform\n >>> y, None\n        if transform:\n            self.X = transform(X)\n
+? The transformed image is not what you return.
+- image = self.transform(image) >>> self.transform(image)
+- return image, self >>> return self.X[index], self
+? `__getitem__` changes the stored images: the next epoch gets them twice.
+- image = self.transform(image) >>> image = self.X[index] = self.transform(image)
+- image = self.transform(image) >>> image[:] = self.transform(image)
+? The first result is kept, so the second `dataset[1]` gives the first one's image: transform anew.
+- return image, self >>> return vars(self).setdefault(f"kept{index}", image), self
+-             image = self >>>             if index not in vars(self):\n                vars(self)[index] = self
+& (image)\n >>> (image)\n            image = vars(self)[index]\n
+? The transform must be called once per item, for the image alone.
+- self.y[index] >>> (self.transform or (lambda v: v))(self.y[index])
+? The transform is called twice for one item.
+- image = self.transform(image) >>> image = self.transform(self.transform(image))
+? The transform is never called.
+- y, transform\n >>> y, None\n
+-             image = self.transform(image) >>>             pass
+? A pair (image, label) is expected: the label is missing.
+- image, self.y[index] >>> image
+? Image and label are exchanged: the image comes first.
+- return image, self.y[index] >>> return self.y[index], image
+? Without a transform there is nothing to call: ask whether it is None.
+- if self.transform is not None: >>> if True:
+? It works. Now say what it is: `class MyDataset(Dataset)`.
+- (Dataset) >>> 
+? All labels come with each image; one of them belongs to it.
+- self.y[index] >>> self.y
+? All images come at once; `dataset[i]` is one of them.
+- self.X[index] >>> self.X
+? `len(dataset)` counts the images.
+- len(self.y) >>> len(self.y) - 1
+- len(self.y) >>> len(self.X[0])
+- len(self.y) >>> self.X.numel()
+- len(self.y) >>> 4
+? The data is shared between two MyDataset objects: keep it on `self`.
+- self.X, self.y, >>> MyDataset.X, MyDataset.y,
+? The transform gets more than the image. (A function that is kept on the class, not on `self`, gets
+  `self` as well.)
+- self.transform(image) >>> self.transform(image, self.y[index])
+- self.X, self.y, self.transform = X >>> MyDataset.X, MyDataset.y, MyDataset.transform = X
+? The position is counted from 1; the first image is `dataset[0]`.
+- self.X[index] >>> self.X[index - 1] && self.y[index] >>> self.y[index - 1]
+? The transform gets all images; it is a function of one.
+- self.transform(image) >>> self.transform(self.X)[index]
+"""),
+        cases=_dataset_cases,
+        probe=_dataset,
+        closing="A `DataLoader` takes it as it is, and each epoch sees other versions of the "
+        "images.",
     ),
     Exercise(
         name="06.standardise",
@@ -209,9 +334,8 @@ class MyDataset(Dataset):
         prompt=r"""
 Standardise the images `X` for a network that was trained on `X_train`: one mean and one standard
 deviation for all pixels. `X` may be anything that comes later: validation images, test images, or a
-single photo.
+single photo. Both stay as they are; the standard deviation may divide by N or by N − 1.
 """,
-        answer="my_standardise",
         stub='''
 def my_standardise(X_train, X):
     """X, standardised; same shape."""
@@ -222,126 +346,55 @@ def my_standardise(X_train, X):
             "two numbers.",
             "`X_train.mean()` and `X_train.std()` are one number each. Mind the brackets.",
         ),
-        solution=_STANDARDISE,
-        wrong=(
-            (
-                variant(_STANDARDISE, ("X_train.mean(), X_train.std()", "X.mean(), X.std()")),
-                "X itself",
-            ),
-            (
-                variant(
-                    _STANDARDISE,
-                    (
-                        "mean, std = X_train.mean(), X_train.std()",
-                        "every = np.concatenate([X_train, X])\n"
-                        "    mean, std = every.mean(), every.std()",
-                    ),
-                ),
-                "must not have a say",
-            ),
-            (variant(_STANDARDISE, ("(X - mean) / std", "X - mean / std")), "brackets"),
-            (variant(_STANDARDISE, ("X_train.std()", "X_train.var()")), "variance"),
-        ),
-        checker=judges.check_standardise,
-    ),
-    Exercise(
-        name="06.batches",
-        title="a loader of your own",
-        prompt=r"""
-Write the heart of a `DataLoader`: hand out the samples of one epoch in batches, in a random order
-that comes from `generator`. Each sample comes exactly once, a last short batch included. One batch
-is one indexing operation. Hand them out with `yield`, or return a list of pairs. (Python calls a
-function with `yield` a generator too; it has nothing to do with the `generator` of random numbers.)
+        solution="""
+def my_standardise(X_train, X):
+    mean, std = X_train.mean(), X_train.std()
+    return (X - mean) / std
 """,
-        answer="my_batches",
-        stub='''
-def my_batches(X, y, batch_size, generator):
-    """Yield pairs (X_batch, y_batch): one epoch in random order."""
-    raise NotImplementedError
-''',
-        hints=(
-            "`torch.randperm(n, generator=generator)` gives all indices in random order. Images "
-            "and labels need the same one.",
-            "Cut the order into pieces with `order.split(batch_size)`: the last piece may be "
-            "shorter. Each piece indexes X and y.",
-        ),
-        solution=_BATCHES,
-        wrong=(
-            (
-                variant(
-                    _BATCHES,
-                    (
-                        "    order =",
-                        "    X = X[torch.randperm(len(X), generator=generator)]\n    order =",
-                    ),
-                ),
-                "no longer belong together",
-            ),
-            (variant(_BATCHES, (", generator=generator", "")), "from `generator`"),
-            (
-                variant(_BATCHES, ("randperm(len(y)", "randint(len(y), (len(y),)")),
-                "come twice",
-            ),
-            (
-                variant(
-                    _BATCHES,
-                    (
-                        "        yield",
-                        "        if len(indices) < batch_size:\n            break\n        yield",
-                    ),
-                ),
-                "last short batch is missing",
-            ),
-        ),
-        checker=loaders.check_batches,
+        wrong=mistakes(r"""
+? You use the mean and the standard deviation of X itself; only the training images may give them.
+- X_train.mean(), X_train.std() >>> X.mean(), X.std()
+? The statistics come from X_train and X together: X must not have a say in them.
+- mean, std = X_train.mean(), X_train.std() >>> every = np.append(X_train, X)
+& (X - mean) / std >>> (X - every.mean()) / every.std()
+- mean, std = X_train.mean(), X_train.std() >>> every = torch.cat([X_train.ravel(), X.ravel()])
+& (X - mean) / std >>> (X - every.mean()) / every.std()
+? You divide by the variance; the standard deviation is its root.
+- X_train.std() >>> X_train.var()
+? The mean is not subtracted.
+- (X - mean) >>> X
+? The division by the standard deviation is missing.
+- (X - mean) / std >>> X - mean
+? First subtract the mean, then divide: a pair of brackets is missing.
+- (X - mean) / std >>> X - mean / std
+? First subtract the mean, then divide: you divide first.
+- (X - mean) / std >>> X / std - mean
+? Each image of X gets numbers of its own; only the training images may give them.
+- mean, std = X_train.mean(), X_train.std() >>> mean = X.mean((-3, -2, -1), keepdims=True)
+& / std >>> / X.std((-3, -2, -1), keepdims=True)
+? The mean comes from X itself; it must come from the training images, too.
+- X_train.mean() >>> X.mean()
+? The standard deviation comes from X itself; it must come from the training images.
+- X_train.std() >>> X.std()
+? One mean and one standard deviation for *all* pixels, not one for each place.
+- X_train.mean(), X_train.std() >>> X_train.mean(0), X_train.std(0)
+? One mean and one standard deviation for *all* pixels, not one for each channel.
+- mean, std = X_train.mean(), X_train.std() >>> mean = X_train.mean((0, 2, 3))[:, None, None]
+& / std >>> / X_train.std((0, 2, 3))[:, None, None]
+? The training images come back; X is to be standardised.
+- (X - mean) >>> (X_train - mean)
+? Your function changes the images in place: return new ones.
+- return (X - mean) / std >>> X -= mean\n    X /= std\n    return X
+- return (X - mean) / std >>> X[:] = (X - mean) / std\n    return X
+? That brings X_train between 0 and 1; standardised means: mean 0, standard deviation 1.
+- mean, std = X_train.mean(), X_train.std() >>> mean, std = X_train.min(), X_train.max() - X_train.min()
+? The mean is added; it is to be subtracted.
+- X - mean >>> X + mean
+"""),
+        cases=_standardise_cases,
+        pure=True,
+        tolerance=4e-3,
+        closing="Two numbers from the training images, for every image that ever comes.",
     ),
-    Exercise(
-        name="06.accuracy",
-        title="measure over batches",
-        prompt=r"""
-A colleague measures the accuracy like this, and gets another number with every batch size:
-
-```python
-def accuracy(model, loader):
-    shares = [(model(X).argmax(1) == y).double().mean() for X, y in loader]
-    return sum(shares) / len(shares)
-```
-
-Write `my_accuracy`: the share of all images that are read correctly. The loader may shuffle, and
-its last batch may be short.
-""",
-        answer="my_accuracy",
-        stub='''
-def my_accuracy(model, loader):
-    """Share of right answers over all images, a number from 0 to 1."""
-    raise NotImplementedError
-''',
-        hints=(
-            "With batches of 64 and a last one of 41: how much does one image of the last batch "
-            "count in the colleague's mean?",
-            "Add up two numbers in the loop, right answers and images, and divide once after it. "
-            "The labels are those of the same batch.",
-        ),
-        solution=_ACCURACY,
-        wrong=(
-            (
-                "def my_accuracy(model, loader):\n"
-                "    shares = [(model(X).argmax(1) == y).double().mean() for X, y in loader]\n"
-                "    return sum(shares) / len(shares)",
-                "short last batch",
-            ),
-            (
-                "def my_accuracy(model, loader):\n"
-                "    answers = torch.cat([model(X).argmax(1) for X, y in loader])\n"
-                "    return (answers == loader.dataset.y).double().mean().item()",
-                "labels from the same batch",
-            ),
-            (variant(_ACCURACY, ("right / total", "right")), "number of right answers"),
-            (
-                variant(_ACCURACY, ("right += (", "right = ("), ("total +=", "total =")),
-                "last batch alone",
-            ),
-        ),
-        checker=loaders.check_accuracy,
-    ),
+    *LOADERS,
 )

@@ -1,0 +1,257 @@
+"""Chapter 06."""
+
+RIGHT = {
+    "06.count": [
+        "my_num_batches = lambda n, b, drop: n // b if drop else math.ceil(n / b)",
+        "my_num_batches = lambda n, b, drop: len(DataLoader(range(n), b, drop_last=drop))",
+        "my_num_batches = lambda n, b, drop: torch.tensor(n // b + (n % b > 0 and not drop))",
+        """
+def my_num_batches(n, batch_size, drop_last):
+    count, left = 0, n
+    while left >= batch_size:
+        count, left = count + 1, left - batch_size
+    return float(count + (left > 0 and not drop_last))
+""",
+        """
+def my_num_batches(n, batch_size, *, drop_last):
+    full, rest = divmod(n, batch_size)
+    return full if drop_last or rest == 0 else full + 1
+""",
+        """
+def my_num_batches(n, batch_size, drop_last):
+    return np.floor(n / batch_size) if drop_last else np.ceil(n / batch_size)
+""",
+    ],
+    "06.image": [
+        """
+def my_to_tensor(image):
+    from torchvision.transforms.functional import to_tensor
+
+    return to_tensor(image)
+""",
+        """
+def my_to_tensor(image):
+    pixels = np.atleast_3d(np.array(image)).astype(np.float32)
+    return np.moveaxis(pixels, -1, 0) / 255
+""",
+        """
+def my_to_tensor(image):
+    x = torch.tensor(np.array(image), dtype=torch.float64).div(255)
+    return x.unsqueeze(0) if x.ndim == 2 else x.permute(2, 0, 1)
+""",
+        """
+def my_to_tensor(image):
+    channels = [torch.tensor(np.array(band)) for band in image.split()]
+    return torch.stack(channels).float() / 255.0
+""",
+        """
+def my_to_tensor(image):
+    pixels = np.asarray(image, dtype=np.float32).copy()
+    pixels = pixels.reshape(image.height, image.width, -1).transpose(2, 0, 1)
+    pixels /= 255
+    return torch.as_tensor(pixels)
+""",
+        """
+def my_to_tensor(image):
+    C = len(image.getbands())
+    x = torch.zeros(C, image.height, image.width)
+    for row in range(image.height):
+        for column in range(image.width):
+            value = image.getpixel((column, row))
+            x[:, row, column] = torch.tensor(value if C > 1 else [value]) / 255
+    return x
+""",
+    ],
+    "06.dataset": [
+        """
+class MyDataset(Dataset):
+    def __init__(self, X, y, transform=None):
+        self.X, self.y, self.transform = X, y, transform or (lambda x: x)
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, index):
+        return [self.transform(self.X[index]), self.y[index].item()]
+""",
+        """
+class MyDataset(TensorDataset):
+    def __init__(self, images, labels, transform=None):
+        super().__init__(images, labels)
+        self.change = transform
+
+    def __getitem__(self, index):
+        image, label = super().__getitem__(index)
+        return (self.change(image) if self.change else image), label
+""",
+        """
+class MyDataset(Dataset):
+    def __init__(self, X, y, *, transform=None):
+        super().__init__()
+        self.pairs = list(zip(X, y))
+        self.transform = transform
+
+    def __len__(self):
+        return len(self.pairs)
+
+    def __getitem__(self, index):
+        image, label = self.pairs[index]
+        if self.transform:
+            image = self.transform(image.clone())
+        return image, label
+""",
+        """
+class _Images(Dataset):
+    size = property(lambda self: self.data[1].numel())
+
+    def __init__(self, data, steps):
+        self.data, self.steps = data, steps
+
+    def __len__(self):
+        return self.size
+
+    def __getitem__(self, index):
+        image, label = (part[index] for part in self.data)
+        for step in self.steps:
+            image = step(image)
+        return image, int(label)
+
+def MyDataset(X, y, transform=None):
+    return _Images((X, y), [] if transform is None else [transform])
+""",
+        """
+class MyDataset(torch.utils.data.Dataset):
+    def __init__(self, X, y, transform=None):
+        self.X = X.numpy()
+        self.y = y.tolist()
+        self.transform = transform
+
+    def __len__(self):
+        return self.X.shape[0]
+
+    def __getitem__(self, index):
+        image = torch.from_numpy(self.X[index])
+        return (image, self.y[index]) if not self.transform else (
+            self.transform(image), self.y[index])
+""",
+    ],
+    "06.standardise": [
+        """
+def my_standardise(X_train, X):
+    X_train = np.asarray(X_train)
+    return (np.asarray(X) - X_train.mean()) / X_train.std(ddof=1)
+""",
+        """
+def my_standardise(X_train, X):
+    X_train, X = torch.as_tensor(X_train), torch.as_tensor(X)
+    std, mean = torch.std_mean(X_train, correction=0)
+    return ((X - mean) / (std + 1e-8)).float()
+""",
+        """
+def my_standardise(X_train, X):
+    mean = X_train.sum() / X_train.size
+    variance = ((X_train - mean) ** 2).mean()
+    return X / variance**0.5 - mean / variance**0.5
+""",
+        """
+def my_standardise(X_train, X):
+    pixels = [float(p) for p in X_train.flatten()]
+    mean = sum(pixels) / len(pixels)
+    spread = math.sqrt(sum((p - mean) ** 2 for p in pixels) / len(pixels))
+    result = X.clone() if isinstance(X, torch.Tensor) else X.copy()
+    result -= mean
+    result /= spread
+    return result
+""",
+        """
+def my_standardise(X_train, X):
+    axes = tuple(range(X_train.ndim))
+    mean = X_train.mean(axes, keepdims=True).reshape(-1)
+    return (X - mean) / X_train.std(axes, keepdims=True).reshape(-1)
+""",
+    ],
+    "06.batches": [
+        """
+def my_batches(X, y, batch_size, generator):
+    order = torch.randperm(len(y), generator=generator).tolist()
+    starts = range(0, len(y), batch_size)
+    return [(X[order[i : i + batch_size]], y[order[i : i + batch_size]]) for i in starts]
+""",
+        """
+def my_batches(X, y, batch_size, generator):
+    dataset = TensorDataset(X, y)
+    return DataLoader(dataset, batch_size, shuffle=True, generator=generator)
+""",
+        """
+def my_batches(X, y, batch_size, generator):
+    order = torch.rand(len(X), generator=generator).argsort()
+    return zip(X[order].split(batch_size), y[order].split(batch_size))
+""",
+        """
+def my_batches(X, y, batch_size, generator):
+    rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
+    left = list(rng.permutation(len(y)))
+    while left:
+        taken, left = left[:batch_size], left[batch_size:]
+        yield [X.numpy()[taken], y.numpy()[taken]]
+""",
+        """
+class _Epoch:
+    def __init__(self, X, y, pieces):
+        self.X, self.y, self.pieces = X, y, pieces
+
+    def __iter__(self):
+        return ((self.X[piece], self.y[piece]) for piece in self.pieces)
+
+def my_batches(X, y, batch_size, generator):
+    return _Epoch(X, y, torch.randperm(len(y), generator=generator).split(batch_size))
+""",
+    ],
+    "06.accuracy": [
+        """
+def my_accuracy(model, loader):
+    hits = [model(X).numpy().argmax(1) == y.numpy() for X, y in loader]
+    return np.concatenate(hits).mean()
+""",
+        """
+def my_accuracy(model, loader):
+    model.eval()
+    right = 0
+    with torch.no_grad():
+        for X, y in loader:
+            right += (model(X).softmax(dim=1).max(dim=1).indices == y).sum()
+    return right / len(loader.dataset)
+""",
+        """
+def my_accuracy(model, loader):
+    shares, sizes = [], []
+    for X, y in loader:
+        shares.append((model(X).argmax(-1) == y).float().mean())
+        sizes.append(len(X))
+    return np.average([float(s) for s in shares], weights=sizes)
+""",
+        """
+def my_accuracy(model, loader):
+    pairs = [(int(row.argmax()), int(label)) for X, y in loader for row, label in zip(model(X), y)]
+    return sum(a == b for a, b in pairs) / len(pairs)
+""",
+        """
+@torch.inference_mode()
+def my_accuracy(model, loader):
+    said, true = zip(*((torch.max(model(X), 1)[1], y) for X, y in loader))
+    return torch.eq(torch.cat(said), torch.cat(true)).float().mean().reshape(1)
+""",
+    ],
+}
+EQUIVALENT = {
+    "06.batches": {
+        "order = torch.randperm(len(y), generator=generator) >>> order = -torch.randperm(len(y), "
+        "generator=generator)": "negative places count from the end: another random order",
+        "order = torch.randperm(len(y), generator=generator) >>> order = torch.randperm(len(X), "
+        "generator=generator)": "there are as many images as labels",
+    },
+    "06.accuracy": {
+        "right += (answers == y).sum().item() >>> right += (answers == y).sum()": "a tensor with "
+        "one number divides in the same way",
+    },
+}
