@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from course_utils.printing import rounded
 from tests.unit.answers import collected
 from tests.unit.mutants import FEWEST, mutants, survivors
 
+ROOT = Path(__file__).parents[2]
 EVERY = [
     exercise
     for chapter in chapters()
@@ -179,6 +181,14 @@ def test_cells_are_prompt_stub_and_check():
         '# solution("09.pytorch_lr")',
     ]
     assert len(chapter_cells("09")) == 3 * len(exercises_of("09"))
+
+
+def test_the_example_for_authors_is_the_shortest_exercise_itself():
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    shown = page.partition("````python\n")[2].partition("\n````")[0]
+    source = (ROOT / "course_utils" / "exercises" / "ch00.py").read_text(encoding="utf-8")
+    assert len(shown.splitlines()) < 65
+    assert shown in source
 
 
 def test_the_learners_line_is_quoted():
