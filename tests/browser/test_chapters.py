@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from course_utils import quizzes
 from tests.browser.conftest import NOTEBOOKS
 from tests.browser.lab import LabPage
 from tests.browser.playground import Live, move_everything
+from tests.browser.quiz import Quiz
 
 # These run both with and without subshells; the others in turns, to save time.
 BOTH = ("00", "09")
@@ -46,6 +48,12 @@ class OneChapter:
             assert live.error() == ""
             assert live.root.bounding_box()["width"] <= 925
             assert live.root.bounding_box()["height"] <= 490
+
+    def test_every_question_answers(self, chapter):
+        asked = quizzes.questions_of(self.number) if self.number in quizzes.chapters() else ()
+        assert chapter.page.locator(".course-quiz").count() == len(asked)
+        for question in asked:
+            Quiz(chapter.page, question.name).wrong_by_keyboard_then_right_by_mouse()
 
     def test_every_control_of_every_playground_moves_its_picture(self, chapter):
         for index in range(chapter.page.locator(".course-playground").count()):
