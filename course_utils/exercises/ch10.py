@@ -17,7 +17,7 @@ def _step_cases(r: np.random.Generator) -> Iterator[Case]:
         yield case(epoch, 0.3, 3, 0.2)
     for epoch in (0, 1, 5):
         yield case(epoch, 2.0, 1, 0.9)
-    for size in r.integers(2, 30, 4).tolist():
+    for size in r.integers(2, 12, 4).tolist():
         yield case(int(r.integers(0, 5 * size)), round(r.uniform(0.01, 1), 3), size, 0.7)
 
 

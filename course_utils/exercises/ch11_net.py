@@ -15,7 +15,7 @@ from course_utils.exercises.known_weights import need_parameters, with_known_wei
 
 def _net_cases(r: np.random.Generator) -> Iterator[Case]:
     for size in (10, 15, 28):
-        yield case(size, label=f"({size})")
+        yield case(size, label=f"for size {size}")
 
 
 def _net(answer: Any, size: int) -> dict[str, Any]:

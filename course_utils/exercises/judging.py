@@ -221,8 +221,9 @@ def _need(exercise: Exercise, answer: Any) -> None:
             f"A class `{exercise.answer}` is expected, this is {describe_object(answer)}. Pass the "
             f"class itself: `{exercise.answer}`, not `{exercise.answer}(...)`."
         )
-    if callable(answer) and not inspect.isclass(answer):
-        return
+    builds = inspect.isclass(answer) and issubclass(answer, nn.Module) and exercise.probe
+    if callable(answer) and (builds or not inspect.isclass(answer)):
+        return  # where a function builds a network, so does its class
     raise NotYet(
         f"A function `{exercise.signature}` is expected, this is {describe_object(answer)}. Pass "
         f"the function itself: `{exercise.answer}`, without calling it."

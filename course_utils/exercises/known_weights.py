@@ -56,8 +56,8 @@ def need_parameters(model: nn.Module, wanted: Sequence[tuple[int, ...]], call: s
         NotYet: a parameter is missing, or there is one more.
     """
     have = Counter(tuple(p.shape) for p in model.parameters())
-    missing = list((Counter(wanted) - have).elements())
-    extra = list((have - Counter(wanted)).elements())
+    missing = sorted((Counter(wanted) - have).elements(), key=len, reverse=True)
+    extra = sorted((have - Counter(wanted)).elements(), key=len, reverse=True)
     if not have:
         raise NotYet(
             f"{call}: the model has no parameters. Layers in a plain Python list stay unknown to "

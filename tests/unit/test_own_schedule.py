@@ -15,10 +15,10 @@ def test_the_five_networks_are_those_of_the_designer(top):
     assert NUM_UPDATES == TOTAL
     rates = Design("cosine", top)([])
     *_, run = train_with(lambda _: rates, dtype=torch.float64)
-    np.testing.assert_allclose(final_losses(rates.tolist()), run.val_loss[-1], rtol=1e-6)
+    np.testing.assert_allclose(final_losses(tuple(rates)), run.val_loss[-1], rtol=1e-6)
 
 
 def test_an_explosion_is_found_in_the_same_update():
     *_, run = train_with(lambda _: np.full(TOTAL, 1e9), dtype=torch.float64)
-    assert final_losses([1e9] * TOTAL) == run.diverged_at
+    assert final_losses((1e9,) * TOTAL) == run.diverged_at
     assert run.loss[-1].mean() > LOST or np.isnan(run.loss[-1]).any()

@@ -268,6 +268,14 @@ EQUIVALENT = {
     },
     "10.own_schedule": {
         "if t < 20: >>> if t < 19:": GOOD,
+        "return 0.25 * (1 + np.cos(np.pi * (t - 20) / 380)) / 2 >>> "
+        "return 0.25 * (1 + np.cos(np.pi * (t - 20) / 381)) / 2": GOOD,
+        "return 0.25 * (1 + np.cos(np.pi * (t - 20) / 380)) / 2 >>> "
+        "return 0.25 * (1 + np.cos(np.pi * (t - 21) / 380)) / 2": GOOD,
+        "return 0.25 * (t + 1) / 20 >>> pass": GOOD,
+        "return 0.25 * (t + 1) / 20 >>> return 0.25 * (t + 0) / 20": GOOD,
+        "return 0.25 * (t + 1) / 20 >>> return 0.25 * (t + 1) / 10": GOOD,
+        "return 0.25 * (t + 1) / 20 >>> return 0.25 * t / 20": GOOD,
         "if t < 20: >>> if t < 21:": GOOD,
         "if t < 20: >>> if t < 40:": GOOD,
         "if t < 20: >>> if t <= 20:": GOOD,
