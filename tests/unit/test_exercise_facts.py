@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 from torch.utils.data import DistributedSampler
 
 from course_utils.exercises import get_exercise
@@ -40,3 +42,20 @@ def test_an_accumulated_step_is_the_step_with_the_whole_batch():
         solved("13.accumulate")(model, optimizer, X, y, micro_batch)
         weights.append(model.weight.detach())
     torch.testing.assert_close(*weights)
+
+
+def test_smooth_targets_are_those_of_label_smoothing():
+    logits = torch.randn(5, 4, dtype=torch.float64)
+    labels = torch.tensor([2, 0, 2, 1, 0])
+    targets = torch.tensor(solved("07.smooth_targets")(labels.numpy(), 4, 0.3))
+    wanted = F.cross_entropy(logits, labels, label_smoothing=0.3)
+    assert F.cross_entropy(logits, targets).item() == pytest.approx(wanted.item())
+
+
+@pytest.mark.parametrize(("share", "falls"), [(0.99, True), (1.01, False)])
+def test_the_largest_rate_is_where_descent_breaks(share, falls):
+    A = np.array([[3.0, 1.0], [1.0, 2.0]])
+    w = np.array([1.0, 0.3])
+    for _ in range(2000):
+        w = w - share * solved("08.max_lr")(A) * A @ w
+    assert bool(np.abs(w).max() < 1) is falls
