@@ -330,8 +330,6 @@ def saved(save: Callable[..., Any]) -> Callable[..., Any]:
 entry(checks.check, name="09.ema", answer=len)
 entry(checks.hint, name="09.ema", n=1)
 entry(checks.solution, name="09.ema")
-entry(checks.exercises_of, chapter="09")
-entry(checks.get_exercise, name="09.ema")
 entry(
     options_of,
     "distributed.options.read_options",

@@ -35,11 +35,7 @@ ELSEWHERE = {
 # Public names without a row in the table, each with the reason.
 WITHOUT_A_ROW = {
     "checks.CheckResult": MADE_HERE,
-    "checks.Exercise": "written by authors; test_exercises examines each",
     "checks.Note": MADE_HERE,
-    "checks.chapters": "takes nothing",
-    "checks.judge": "`check` with an exercise in hand",
-    "checks.variant": "for authors; it runs in every test of an exercise",
     "convolution.Field": MADE_HERE,
     "data.Digits": MADE_HERE,
     "distributed.checkpoint.check_settings": "compares two dicts that the script has made",
