@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from course_utils.commands import bootstrap, cli
-from tests.unit.tiny_checkout import BASE_PYTHON, LOCK, NOBODY, ROOT, Checkout, Index, wheel, wheels
+from tests.unit.tiny_checkout import BASE_PYTHON, LOCK, NOBODY, Checkout, Index, wheel, wheels
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such programs or limits")
 
@@ -388,49 +387,6 @@ def test_clean_removes_what_set_up_made_and_keeps_data(copy):
     assert (copy.root / "data" / "kept").exists() and (copy.root / "pyproject.toml").exists()
 
 
-def pretend_old(checkout: Checkout, **env: str):
-    """Run the command line in a Python that takes itself for 3.9."""
-    code = (
-        "import runpy, sys; sys.version_info = (3, 9, 6, 'final', 0); "
-        "sys.argv = ['course_utils', 'setup']; "
-        "runpy.run_module('course_utils', run_name='__main__')"
-    )
-    return subprocess.run(
-        [BASE_PYTHON, "-c", code],
-        cwd=checkout.root,
-        env=checkout.environment(**env),
-        capture_output=True,
-        text=True,
-    )
-
-
-def test_a_too_old_python_is_named_with_the_remedy(tmp_path):
-    checkout = Checkout(tmp_path / "old", tmp_path).make()
-    result = pretend_old(checkout, PATH="")
-    assert result.returncode == 1
-    line = one_line(result.stderr)
-    assert "Python 3.9 is too old, 3.11 or newer is needed" in line
-    assert "make PYTHON=python3.12 setup" in line
-    assert not (checkout.root / ".venv").exists()
-
-
-@posix
-def test_a_too_old_python_names_a_newer_one_that_is_there(tmp_path):
-    (tmp_path / "python3.13").write_text("#!/bin/sh\n")
-    (tmp_path / "python3.13").chmod(0o755)
-    checkout = Checkout(tmp_path / "old", tmp_path).make()
-    line = one_line(pretend_old(checkout, PATH=str(tmp_path)).stderr)
-    assert "This machine has a newer one: run `make PYTHON=python3.13 setup`" in line
-
-
 def test_a_too_old_python_hands_over_to_a_finished_environment(ready):
-    result = pretend_old(ready)
+    result = ready.pretend_old()
     assert result.returncode == 0 and "The course is set up" in result.stdout
-
-
-def test_the_entry_file_can_be_read_by_very_old_pythons():
-    source = (ROOT / "course_utils" / "__main__.py").read_text(encoding="utf-8")
-    ast.parse(source, feature_version=(3, 4))
-    assert not [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.JoinedStr)]
-    package = (ROOT / "course_utils" / "__init__.py").read_text(encoding="utf-8")
-    ast.parse(package, feature_version=(3, 4))

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from course_utils.commands import cli, lab, testing
+from tests.unit.tiny_checkout import ROOT, Checkout
 
-ROOT = Path(__file__).resolve().parents[2]
+
+def test_a_too_old_python_is_named_with_the_remedy(tmp_path):
+    checkout = Checkout(tmp_path / "old", tmp_path).make()
+    result = checkout.pretend_old(PATH="")
+    assert result.returncode == 1
+    (line,) = result.stderr.strip().splitlines()
+    assert "Python 3.9 is too old, 3.11 or newer is needed" in line
+    assert "make PYTHON=python3.12 setup" in line
+    assert not (checkout.root / ".venv").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no python3.x programs on PATH")
+def test_a_too_old_python_names_a_newer_one_that_is_there(tmp_path):
+    (tmp_path / "python3.13").write_text("#!/bin/sh\n")
+    (tmp_path / "python3.13").chmod(0o755)
+    checkout = Checkout(tmp_path / "old", tmp_path).make()
+    (line,) = checkout.pretend_old(PATH=str(tmp_path)).stderr.strip().splitlines()
+    assert "This machine has a newer one: run `make PYTHON=python3.13 setup`" in line
+
+
+def test_the_entry_file_can_be_read_by_very_old_pythons():
+    source = (ROOT / "course_utils" / "__main__.py").read_text(encoding="utf-8")
+    ast.parse(source, feature_version=(3, 4))
+    assert not [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.JoinedStr)]
+    package = (ROOT / "course_utils" / "__init__.py").read_text(encoding="utf-8")
+    ast.parse(package, feature_version=(3, 4))
 
 
 def test_lab_listens_here_only_and_takes_more_arguments():

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -117,6 +121,36 @@ def test_the_lock_names_no_host_and_no_cuda_library():
     for name in ("requirements.lock", "environment.yml"):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert not HOST.search(text), f"{name} names a host: {HOST.search(text)}"
+
+
+def test_uv_is_an_installer_and_no_need_of_a_learner():
+    """Set-up brings it into .venv itself; only the tests of the set-up need it."""
+    assert "uv" not in required() and "uv" not in environment_yml()
+    assert "uv" in required("test") and "uv" in lock_on()
+
+
+def test_pip_can_install_the_folder_by_itself(tmp_path):
+    """``-e .``, for conda, Binder and Colab: set-up builds no package, so this test does."""
+    for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT"):
+        shutil.copy(ROOT / name, tmp_path)
+    unwanted = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "course_utils", tmp_path / "course_utils", ignore=unwanted)
+    (tmp_path / "built").mkdir()
+    code = "import setuptools.build_meta as b; b.build_editable('built'); b.build_wheel('built')"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+    (editable,) = (tmp_path / "built").glob("*editable*.whl")
+    (whole,) = set((tmp_path / "built").glob("*.whl")) - {editable}
+    with zipfile.ZipFile(editable) as archive:
+        (metadata,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+        words = archive.read(metadata).decode()
+    assert f"Requires-Python: {project()['project']['requires-python']}" in words
+    for line in project()["project"]["dependencies"]:
+        assert f"Requires-Dist: {line}\n" in words
+    with zipfile.ZipFile(whole) as archive:
+        packed = {name for name in archive.namelist() if name.startswith("course_utils/")}
+    here = (ROOT / "course_utils").rglob("*.*")
+    wanted = {p.relative_to(ROOT).as_posix() for p in here if p.suffix in (".py", ".js", ".css")}
+    assert wanted <= packed
 
 
 def test_nbval_is_pinned():

@@ -122,6 +122,21 @@ class Checkout:
             timeout=240,
         )
 
+    def pretend_old(self, **env: str):
+        """`setup` in a Python that takes itself for 3.9."""
+        code = (
+            "import runpy, sys; sys.version_info = (3, 9, 6, 'final', 0); "
+            "sys.argv = ['course_utils', 'setup']; "
+            "runpy.run_module('course_utils', run_name='__main__')"
+        )
+        return subprocess.run(
+            [BASE_PYTHON, "-c", code],
+            cwd=self.root,
+            env=self.environment(**env),
+            capture_output=True,
+            text=True,
+        )
+
     def installed(self) -> list[str]:
         """What pip lists, as lines of name==version, without pip and setuptools."""
         done = subprocess.run(
