@@ -1,61 +1,48 @@
-"""Chapter 08, gradient descent and batch size: count, bound, cut into batches, descend, stop.
-
-What the learner reads stands here; how the answers are judged, in ``judges08.py``.
-"""
+"""Chapter 08, gradient descent and batch size: count, bound, cut into batches, descend, stop."""
 
 from __future__ import annotations
 
-from course_utils.exercises.legacy import Exercise, variant
-from course_utils.exercises import judges08 as judges
+from collections.abc import Iterator
 
-SETUP = "import numpy as np"
+import numpy as np
 
-_UPDATES = """
-def my_num_updates(num_images, batch_size, num_epochs):
-    return num_epochs * -(-num_images // batch_size)
-""".strip()
+from course_utils.exercises.ch08_loops import BATCHES, DESCENT, STOPPING
+from course_utils.exercises.exercise import Exercise, mistakes
 
-_MAX_LR = """
-def my_max_lr(A):
-    return 2 / np.linalg.eigvalsh(np.asarray(A, dtype=float)).max()
-""".strip()
 
-_SCALED_LR = """
-def my_scaled_lr(lr, batch_size, new_batch_size, max_lr):
-    return min(lr * new_batch_size / batch_size, max_lr)
-""".strip()
+def _update_cases(r: np.random.Generator) -> Iterator[tuple]:
+    yield from (
+        (100, 25, 3),
+        (10, 4, 7),
+        (5, 8, 2),
+        (9, 1, 1),
+        (7, 7, 1),
+        (6, 4, 1),
+        (0, 4, 3),
+        (4097, 4096, 3),
+    )
+    for _ in range(4):
+        yield tuple(int(n) for n in r.integers(1, (2000, 130, 12)))
+    yield 60_000_001, 2, 1  # a float32 of it is even
 
-_BATCHES = """
-def my_batches(X, y, batch_size, rng):
-    order = rng.permutation(len(y))
-    batches = []
-    for start in range(0, len(y), batch_size):
-        chosen = order[start : start + batch_size]
-        batches.append((X[chosen], y[chosen]))
-    return batches
-""".strip()
 
-_DESCENT = """
-def my_descent(w, batches, lr):
-    for X, y in batches:
-        error = X @ w - y
-        w = w - lr * 2 * X.T @ error / len(y)
-    return w
-""".strip()
+def _matrix_cases(r: np.random.Generator) -> Iterator[tuple]:
+    yield (np.array([[3.0, 1.0], [1.0, 2.0]]),)
+    yield (np.array([[1.0, -2.0], [-2.0, 5.0]]),)
+    yield (np.diag([0.1, 4.0]),)
+    yield (np.array([[2.5]]),)
+    for values in ([0.5, 1.0, 3.0, 8.0], [6.0, 2.0, 0.3], [0.01, 0.02]):
+        turn = np.linalg.qr(r.normal(size=(len(values), len(values))))[0]
+        A = turn @ np.diag(values) @ turn.T
+        yield ((A + A.T) / 2,)
 
-_STOPPING = """
-class MyEarlyStopping:
-    def __init__(self, patience):
-        self.patience = patience
-        self.best_loss, self.best_epoch = float("inf"), 0
-        self.epoch = 0
 
-    def update(self, val_loss):
-        self.epoch += 1
-        if val_loss < self.best_loss:
-            self.best_loss, self.best_epoch = val_loss, self.epoch
-        return self.epoch - self.best_epoch >= self.patience
-""".strip()
+def _rate_cases(r: np.random.Generator) -> Iterator[tuple]:
+    yield from ((0.4, 256, 32, 1.0), (0.1, 32, 32, 9.0), (0.3, 10, 25, 9.0), (2.0, 8, 8, 0.7))
+    for most in (0.05, 0.3, 5.0):
+        lr, size, new = r.uniform(0.01, 1), r.integers(1, 300), r.integers(1, 300)
+        yield float(lr), int(size), int(new), most
+
 
 EXERCISES = (
     Exercise(
@@ -66,7 +53,6 @@ A training set has `num_images` images. How many updates are made in `num_epochs
 mini-batches of `batch_size`? The last mini-batch of an epoch may be smaller, and every epoch
 starts with a fresh one.
 """,
-        answer="my_num_updates",
         stub='''
 def my_num_updates(num_images, batch_size, num_epochs):
     """Number of updates, a whole number."""
@@ -77,30 +63,39 @@ def my_num_updates(num_images, batch_size, num_epochs):
             "That is num_images / batch_size, rounded up. `math.ceil` does it, or "
             "`-(-a // b)` with whole numbers alone.",
         ),
-        solution=_UPDATES,
-        wrong=(
-            (
-                variant(_UPDATES, ("-(-num_images // batch_size)", "(num_images // batch_size)")),
-                "last, smaller mini-batch is missing",
-            ),
-            (
-                variant(
-                    _UPDATES,
-                    (
-                        "num_epochs * -(-num_images // batch_size)",
-                        "-(-num_images * num_epochs // batch_size)",
-                    ),
-                ),
-                "run on across the epochs",
-            ),
-            (
-                variant(_UPDATES, ("-(-num_images // batch_size)", "num_images / batch_size")),
-                "whole number",
-            ),
-            (variant(_UPDATES, ("num_epochs * ", "")), "of one epoch only"),
-        ),
-        checker=judges.check_updates,
+        solution="""
+def my_num_updates(num_images, batch_size, num_epochs):
+    return num_epochs * -(-num_images // batch_size)
+""",
+        wrong=mistakes(r"""
+? The last, smaller mini-batch is missing: round up in each epoch.
+- -(-num_images // batch_size) >>> (num_images // batch_size)
+? Your mini-batches run on across the epochs: each epoch starts a fresh one.
+- num_epochs * -(-num_images // batch_size) >>> -(-num_images * num_epochs // batch_size)
+- num_epochs * -(-num_images // batch_size) >>> num_epochs * num_images // batch_size
+? The number of updates is a whole number: round up.
+- -(-num_images // batch_size) >>> num_images / batch_size
+? Round up, not to the nearest whole number: a small rest is a mini-batch, too.
+- -(-num_images // batch_size) >>> round(num_images / batch_size)
+? These are the updates of one epoch only.
+- num_epochs *  >>> 
+? One too many where the batches come out even.
+- -(-num_images // batch_size) >>> (num_images // batch_size + 1)
+? Round up in each epoch; one more at the very end is not enough.
+- num_epochs * -(-num_images // batch_size) >>> num_epochs * (num_images // batch_size) + 1
+- num_epochs * -(-num_images // batch_size) >>> num_epochs * (num_images // batch_size)
+& (num_images // batch_size) >>> (num_images // batch_size) + (num_images % batch_size > 0)
+? There is one update for each mini-batch, not for each image.
+- -(-num_images // batch_size) >>> num_images
+? The sizes are divided the wrong way: how many batches of `batch_size` make `num_images`?
+- -num_images // batch_size >>> -batch_size // max(num_images, 1)
+? That is the size of the last mini-batch, not the number of mini-batches.
+- -(-num_images // batch_size) >>> (num_images % batch_size)
+"""),
+        cases=_update_cases,
+        closing="1,257 images in batches of 64 are 19 full mini-batches and one of 41.",
         examples=(("my_num_updates(1257, 64, 10)", "200"),),
+        tolerance=1e-9,
     ),
     Exercise(
         name="08.max_lr",
@@ -108,9 +103,8 @@ def my_num_updates(num_images, batch_size, num_epochs):
         prompt=r"""
 For the quadratic loss $L(w) = \tfrac12 w^\top A w$ with a symmetric matrix $A$ of shape (n, n),
 all of whose eigenvalues are positive, return the bound that the learning rate of gradient descent
-must stay below.
+must stay below. `A` is an array or a list of rows.
 """,
-        answer="my_max_lr",
         stub='''
 def my_max_lr(A):
     """The learning rate from which on gradient descent no longer converges."""
@@ -121,20 +115,43 @@ def my_max_lr(A):
             "`np.linalg.eigvalsh(A)` gives the eigenvalues of a symmetric matrix, in ascending "
             "order.",
         ),
-        solution=_MAX_LR,
-        wrong=(
-            (variant(_MAX_LR, ("2 /", "1 /")), "only half of the bound"),
-            (variant(_MAX_LR, (".max()", ".min()")), "flattest direction"),
-            (
-                variant(
-                    _MAX_LR,
-                    ("np.linalg.eigvalsh(np.asarray(A, dtype=float)).max()", "np.diag(A).max()"),
-                ),
-                "diagonal",
-            ),
-            (variant(_MAX_LR, (".max()", ".sum()")), "sum of the eigenvalues"),
-        ),
-        checker=judges.check_max_lr,
+        solution="""
+def my_max_lr(A):
+    return 2 / np.linalg.eigvalsh(np.asarray(A, dtype=float)).max()
+""",
+        wrong=mistakes(r"""
+? 1/λmax is only half of the bound: up to 2/λmax the steps still shrink.
+- 2 / >>> 1 /
+? You took the flattest direction; the steepest one breaks first.
+- .max() >>> .min()
+- .max() >>> .min() && 2 / >>> 1 /
+? The entries of A are not enough: take its eigenvalues.
+- np.linalg.eigvalsh(np.asarray(A, dtype=float)) >>> np.asarray(A)
+- np.linalg.eigvalsh(np.asarray(A, dtype=float)) >>> np.diag(A)
+? That is the sum of the eigenvalues; only the largest counts.
+- .max() >>> .sum()
+- np.linalg.eigvalsh(np.asarray(A, dtype=float)).max() >>> np.trace(A)
+? That is the mean of the eigenvalues; only the largest counts.
+- .max() >>> .mean()
+? That is the product of the eigenvalues; only the largest counts.
+- .max() >>> .prod()
+- np.linalg.eigvalsh(np.asarray(A, dtype=float)).max() >>> np.linalg.det(A)
+? 2/(λmin + λmax) is the fastest rate, not the largest one.
+- np.linalg.eigvalsh(np.asarray(A, dtype=float)).max() >>> sum(np.linalg.eigvalsh(A)[[0, -1]])
+? That is the condition number, not a learning rate.
+- 2 / np.linalg.eigvalsh(np.asarray(A, dtype=float)).max() >>> np.linalg.cond(A)
+? Turned over: a steeper loss needs a smaller rate.
+- 2 / np >>> 2 * np
+- 2 / np >>> 0.5 * np
+? That is the largest eigenvalue itself; the bound is a rate.
+- 2 / np >>> np
+? The norm of A counts all its entries; only the largest eigenvalue counts.
+- np.linalg.eigvalsh(np.asarray(A, dtype=float)).max() >>> np.linalg.norm(A)
+? Which one is the largest? `eigvalsh` sorts in ascending order, so it comes last.
+- eigvalsh(np.asarray(A, dtype=float)).max() >>> eigvalsh(A)[:2].max()
+"""),
+        cases=_matrix_cases,
+        closing="Up to this rate every direction shrinks; from here on the steepest one grows.",
         examples=(("my_max_lr([[2.0, 1.0], [1.0, 2.0]])", "0.6667"),),
     ),
     Exercise(
@@ -144,7 +161,6 @@ def my_max_lr(A):
 `lr` works well with `batch_size`. Which rate does the linear scaling rule give for
 `new_batch_size`? It must not exceed `max_lr`, beyond which training is known to break.
 """,
-        answer="my_scaled_lr",
         stub='''
 def my_scaled_lr(lr, batch_size, new_batch_size, max_lr):
     """The learning rate for new_batch_size, at most max_lr."""
@@ -154,176 +170,47 @@ def my_scaled_lr(lr, batch_size, new_batch_size, max_lr):
             "Twice the batch, twice the rate.",
             "`min(a, b)` is the smaller of two numbers.",
         ),
-        solution=_SCALED_LR,
-        wrong=(
-            (
-                variant(_SCALED_LR, ("new_batch_size / batch_size", "batch_size / new_batch_size")),
-                "the wrong way",
-            ),
-            (
-                variant(
-                    _SCALED_LR,
-                    ("new_batch_size / batch_size", "(new_batch_size / batch_size) ** 0.5"),
-                ),
-                "square root",
-            ),
-            (
-                variant(
-                    _SCALED_LR,
-                    (
-                        "min(lr * new_batch_size / batch_size, max_lr)",
-                        "lr * new_batch_size / batch_size",
-                    ),
-                ),
-                "max_lr",
-            ),
-            (variant(_SCALED_LR, ("min(", "max(")), "the larger"),
-        ),
-        checker=judges.check_scaled_lr,
+        solution="""
+def my_scaled_lr(lr, batch_size, new_batch_size, max_lr):
+    return min(lr * new_batch_size / batch_size, max_lr)
+""",
+        wrong=mistakes(r"""
+? It goes the wrong way: a larger batch, a larger rate.
+- new_batch_size / batch_size >>> batch_size / new_batch_size
+- new_batch_size / batch_size >>> batch_size / new_batch_size && min( >>> (lambda a, b: a)(
+? That is the square root rule; the linear one has no root.
+- new_batch_size / batch_size >>> (new_batch_size / batch_size) ** 0.5
+- new_batch_size / batch_size >>> (new_batch_size / batch_size) ** 0.5
+& min( >>> (lambda a, b: a)(
+? The result must not exceed max_lr: take the smaller of the two.
+- min(lr * new_batch_size / batch_size, max_lr) >>> lr * new_batch_size / batch_size
+? You took the larger of the two rates; max_lr is an upper end.
+- min( >>> max(
+? max_lr is only the upper end.
+- min(lr * new_batch_size / batch_size, max_lr) >>> max_lr
+? The old rate stays as it is: it must grow and shrink with the batch.
+- lr * new_batch_size / batch_size >>> lr
+? `lr` is limited before it is scaled; it is the result that must not exceed max_lr.
+- min(lr * new_batch_size / batch_size, max_lr) >>> min(lr, max_lr) * new_batch_size / batch_size
+? The factor is the ratio of the two sizes, with its fraction.
+- lr * new_batch_size / batch_size >>> lr * (new_batch_size // batch_size)
+? It is not divided by the old batch size.
+-  / batch_size >>> 
+? The factor of the sizes stands alone: multiply it with `lr`.
+- lr * new >>> new
+? A factor is wanted, the ratio of the two sizes, not their difference.
+- lr * new_batch_size / batch_size >>> lr + (new_batch_size - batch_size)
+- lr * new_batch_size / batch_size >>> lr * (new_batch_size - batch_size)
+"""),
+        cases=_rate_cases,
+        closing="The rule holds while the rate is small; the bound 2/λmax does not know the batch "
+        "size.",
         examples=(
-            ("my_scaled_lr(0.05, 16, 64, max_lr=0.5)", "0.2"),
-            ("my_scaled_lr(0.05, 16, 1024, max_lr=0.5)", "0.5"),
+            ("my_scaled_lr(0.05, 16, 64, 0.5)", "0.2"),
+            ("my_scaled_lr(0.05, 16, 1024, 0.5)", "0.5"),
         ),
     ),
-    Exercise(
-        name="08.batches",
-        title="cut an epoch into mini-batches",
-        prompt="""
-Return the mini-batches of one epoch as a list of pairs `(X_batch, y_batch)`. Each sample appears
-exactly once, in a random order drawn from the NumPy generator `rng`; only the last batch may be
-smaller. `X` has shape (N, D) and `y` shape (N,). They must stay as they are.
-""",
-        answer="my_batches",
-        stub='''
-def my_batches(X, y, batch_size, rng):
-    """A list of pairs (X_batch, y_batch)."""
-    raise NotImplementedError
-''',
-        hints=(
-            "Draw one order for both: `rng.permutation(len(y))` gives the numbers 0 … N − 1, "
-            "shuffled.",
-            "Slices of that order, `order[start : start + batch_size]`, index X and y alike.",
-        ),
-        solution=_BATCHES,
-        wrong=(
-            (variant(_BATCHES, ("rng.permutation(len(y))", "np.arange(len(y))")), "same order"),
-            (
-                variant(_BATCHES, ("y[chosen]))", "y[rng.permutation(len(y))][chosen]))")),
-                "no longer belong together",
-            ),
-            (
-                variant(
-                    _BATCHES,
-                    (
-                        "range(0, len(y), batch_size)",
-                        "range(0, len(y) - batch_size + 1, batch_size)",
-                    ),
-                ),
-                "missing",
-            ),
-            (
-                variant(
-                    _BATCHES,
-                    ("rng.permutation(len(y))", "rng.integers(0, len(y), len(y))"),
-                ),
-                "more than once",
-            ),
-        ),
-        checker=judges.check_batches,
-    ),
-    Exercise(
-        name="08.descent",
-        title="mini-batch gradient descent",
-        prompt=r"""
-Fit a line by one pass over mini-batches. For each `(X, y)` of `batches`, with X of shape (B, D) and
-y of shape (B,), the loss is the *mean* squared error, $L(w) = \frac1B \lVert Xw - y\rVert^2$ with
-the gradient $\frac2B X^\top (Xw - y)$. Make one update per batch, each from where the last one
-ended, and return the final `w` of shape (D,). The `w` that comes in must stay as it is.
-""",
-        answer="my_descent",
-        stub='''
-def my_descent(w, batches, lr):
-    """w after one gradient step for each mini-batch."""
-    raise NotImplementedError
-''',
-        hints=(
-            "One loop over the batches; inside it the error `X @ w - y`, of shape (B,), and a "
-            "step.",
-            "`w = w - lr * gradient` makes a new array. `w -= …` would change the one that came "
-            "in.",
-        ),
-        solution=_DESCENT,
-        wrong=(
-            (variant(_DESCENT, (" / len(y)", "")), "summed over the batch"),
-            (variant(_DESCENT, ("lr * 2 *", "lr *")), "factor 2"),
-            (variant(_DESCENT, ("w = w - lr", "w -= lr")), "changes its `w`"),
-            (
-                variant(
-                    _DESCENT,
-                    ("    for X", "    start = w\n    for X"),
-                    ("error = X @ w", "error = X @ start"),
-                ),
-                "where the last one ended",
-            ),
-        ),
-        checker=judges.check_descent,
-    ),
-    Exercise(
-        name="08.stopping",
-        title="stop in time",
-        prompt="""
-Write early stopping. After every epoch `update(val_loss)` is called. It remembers the lowest loss
-in `best_loss` and its epoch (counted from 1) in `best_epoch`, and returns True as soon as
-`patience` epochs in a row have brought no new lowest loss, otherwise False. An equal loss is no
-improvement.
-""",
-        answer="MyEarlyStopping",
-        stub='''
-class MyEarlyStopping:
-    def __init__(self, patience):
-        self.patience = patience
-        self.best_loss, self.best_epoch = float("inf"), 0
-
-    def update(self, val_loss):
-        """Note the loss of one more epoch; True when it is time to stop."""
-        raise NotImplementedError
-''',
-        hints=(
-            "You need one more attribute: which epoch is it now?",
-            "Stop when `epoch - best_epoch >= patience`.",
-        ),
-        solution=_STOPPING,
-        wrong=(
-            (variant(_STOPPING, (">= self.patience", "> self.patience")), "one epoch too late"),
-            (
-                variant(
-                    _STOPPING,
-                    (
-                        "        if val_loss < self.best_loss:",
-                        "        worse = val_loss > getattr(self, 'last', float('inf'))\n"
-                        "        self.bad = getattr(self, 'bad', 0) + 1 if worse else 0\n"
-                        "        self.last = val_loss\n"
-                        "        if val_loss < self.best_loss:",
-                    ),
-                    ("self.epoch - self.best_epoch >=", "self.bad >="),
-                ),
-                "with the epoch before",
-            ),
-            (variant(_STOPPING, ("val_loss < self", "val_loss <= self")), "equal loss"),
-            (
-                variant(
-                    _STOPPING,
-                    (
-                        "        if val_loss",
-                        "        worse = val_loss >= self.best_loss\n"
-                        "        self.bad = getattr(self, 'bad', 0) + worse\n"
-                        "        if val_loss",
-                    ),
-                    ("self.epoch - self.best_epoch >=", "self.bad >="),
-                ),
-                "in a row",
-            ),
-        ),
-        checker=judges.check_stopping,
-    ),
+    BATCHES,
+    DESCENT,
+    STOPPING,
 )
