@@ -9,6 +9,7 @@ import numpy as np
 
 from course_utils.exercises.exercise import Case, Exercise, case, mistakes
 from course_utils.exercises.probes import need_method
+from course_utils.exercises.values import canonical
 
 DEFAULTS = {"lr": 0.1, "factor": 0.1, "patience": 2}  # as in the stub of MyPlateau
 # The lowest loss is early, the lowest average without correction at 2, with it at 7.
@@ -43,10 +44,9 @@ def _plateau_rates(answer: Any, settings: dict[str, float], losses: Sequence[flo
     second = answer(lr=3 * settings["lr"], factor=0.5, patience=settings["patience"] + 1)
     rates = []
     for loss, other in zip(losses, reversed(losses), strict=True):
-        rates.append(need_method(first, "step")(loss))
+        rates.append(canonical(need_method(first, "step")(loss)))
         if rates[-1] is None:
             return rates
-        rates[-1] = float(rates[-1])
         need_method(second, "step")(0.3 * other)
     return rates
 

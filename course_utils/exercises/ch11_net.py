@@ -10,7 +10,11 @@ import torch
 from torch import nn
 
 from course_utils.exercises.exercise import Case, Exercise, NotYet, case, mistakes
-from course_utils.exercises.known_weights import need_parameters, with_known_weights
+from course_utils.exercises.known_weights import (
+    need_gradients,
+    need_parameters,
+    with_known_weights,
+)
 
 
 def _net_cases(r: np.random.Generator) -> Iterator[Case]:
@@ -46,6 +50,7 @@ def _net(answer: Any, size: int) -> dict[str, Any]:
             ) from error
         raise
     need_parameters(model, [(8, 1, 3, 3), (8,), (10, features), (10,)], call)
+    need_gradients(model, X, call)
     seen = {"logits of 3 images": logits, "logits of 1 image": run(X[:1])}
     for count, other in (
         (2, 2 * side),
@@ -143,6 +148,9 @@ class MyNet(nn.Module):
 & self.fc(h >>> self.fc[0](h
 - self.fc = nn.Linear(8 * side * side, 10) >>> self.features = 8 * side * side
 & self.fc(h >>> nn.Linear(self.features, 10)(h
+? `MyNet(10)`: some parameters get no gradient, so they could not be trained.
+-     def forward >>>     @torch.no_grad()\n    def forward
+- self.conv(X) >>> self.conv(X).detach()
 ? `MyNet(10)`: a bias of shape (8,) is missing
 - kernel_size=3 >>> kernel_size=3, bias=False
 ? `MyNet(10)`: there are more parameters than those of the layers asked for, of shape (8,)

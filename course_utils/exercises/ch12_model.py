@@ -11,7 +11,11 @@ from torch import nn
 
 from course_utils.exercises.describing import describe_object
 from course_utils.exercises.exercise import Case, Exercise, NotYet, case, mistakes
-from course_utils.exercises.known_weights import need_parameters, with_known_weights
+from course_utils.exercises.known_weights import (
+    need_gradients,
+    need_parameters,
+    with_known_weights,
+)
 
 
 def _model_cases(r: np.random.Generator) -> Iterator[Case]:
@@ -61,6 +65,7 @@ def _model_b(answer: Any, in_channels: int) -> Any:
         ],
         call,
     )
+    need_gradients(model, X, call)
     same = isinstance(logits, torch.Tensor) and isinstance(again, torch.Tensor)
     if same and not (logits.shape == again.shape and torch.allclose(logits, again, rtol=1e-3)):
         raise NotYet(
@@ -190,6 +195,16 @@ def my_model_b(in_channels):
   norm.
 - nn.Linear(800, 100),\n >>> nn.Linear(800, 100),\n        nn.Dropout(0.5),\n
 - nn.Flatten() >>> nn.Dropout(0.2), nn.Flatten()
+? `my_model_b(1)`: some parameters get no gradient, so they could not be trained.
+def my_model_b(in_channels):
+    class Frozen(nn.Sequential):
+        @torch.no_grad()
+        def forward(self, x):
+            return super().forward(x)
+    return Frozen(
+        nn.Conv2d(in_channels, 32, 3), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(32, 32, 3), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(800, 100), nn.ReLU(), nn.Linear(100, 10))
 ? `my_model_b(1)` gives a `NoneType`; an `nn.Module` is expected. Is a `return` missing?
 - return nn.Sequential >>> nn.Sequential
 """),

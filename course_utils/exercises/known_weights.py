@@ -41,6 +41,29 @@ def with_known_weights(model: nn.Module, X: Tensor) -> Callable[..., Any]:
     return run
 
 
+def need_gradients(model: nn.Module, X: Tensor, call: str) -> None:
+    """That each parameter of the model gets a gradient.
+
+    Raises:
+        NotYet: one does not.
+    """
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    buffers = {name: b.clone() for name, b in model.named_buffers()}
+    weights = [p.detach().clone().requires_grad_() for p in parameters]
+    state = {**buffers, **dict(zip(names, weights, strict=True))}
+    logits = functional_call(model, state, (X.to(weights[0].dtype),))
+    if not isinstance(logits, Tensor):
+        return
+    grads = [None]
+    if logits.requires_grad:
+        grads = torch.autograd.grad(logits.sum(), weights, allow_unused=True)
+    if any(grad is None for grad in grads):
+        raise NotYet(
+            f"{call}: some parameters get no gradient, so they could not be trained. Is there a "
+            "`no_grad`, `detach` or `argmax` in `forward`?"
+        )
+
+
 def _known(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """The same numbers for the same shape, about as large as first weights are."""
     seed = hash(shape) % 2**31  # of whole numbers: the same in each process
