@@ -1,58 +1,75 @@
-"""Chapter 03, neurons and networks: a gate, softmax, slopes, a forward pass, gradients, bends.
-
-What the learner reads stands here; how the answers are judged, in ``judges03.py``.
-"""
+"""Chapter 03, neurons and networks: a gate, softmax, the slope of tanh, a forward pass."""
 
 from __future__ import annotations
 
-from course_utils.exercises.legacy import Exercise, variant
-from course_utils.exercises import judges03 as judges
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
 
-SETUP = "import numpy as np"
+import numpy as np
 
-_NOR = """
-def my_nor():
-    return -1.0, -1.0, 0.5
-""".strip()
+from course_utils.exercises.ch03_slopes import SLOPES
+from course_utils.exercises.exercise import Case, Exercise, NotYet, case, mistakes
+from course_utils.exercises.values import canonical
 
-_SOFTMAX = """
-def my_softmax(z):
-    shifted = z - z.max(axis=-1, keepdims=True)
-    e = np.exp(shifted)
-    return e / e.sum(axis=-1, keepdims=True)
-""".strip()
+_SMALL = 1e-7  # of the largest number: float32 calls such a sum 0
 
-_TANH_SLOPE = """
-def my_tanh_slope(y):
-    return 1 - y**2
-""".strip()
 
-_FORWARD = """
-def my_forward(X, layers):
-    A = X
-    for W, b in layers[:-1]:
-        A = 1 / (1 + np.exp(-(A @ W + b)))
-    W, b = layers[-1]
-    return A @ W + b
-""".strip()
+def _outputs(answer: Callable[[], Any]) -> dict[str, Any] | None:
+    """What a neuron with the three numbers of the answer gives at the four points."""
+    returned = answer()
+    if returned is None:
+        return None
+    value = canonical(returned)
+    parts = value if isinstance(value, tuple) else (value,)
+    numbers = [n for part in parts if isinstance(part, np.ndarray) for n in part.ravel()]
+    if len(numbers) != 3 or not np.isfinite(numbers).all():
+        raise NotYet("`my_nor()` must return three numbers: `return w1, w2, b`.")
+    w1, w2, b = np.array(numbers) / (np.abs(numbers).max() or 1.0)
+    found = {
+        f"the neuron at ({x1}, {x2})": int(w1 * x1 + w2 * x2 + b > _SMALL)
+        for x1, x2 in ((0, 0), (0, 1), (1, 0), (1, 1))
+    }
+    return found | {"~b": int(abs(b) <= _SMALL)}
 
-_GRADIENTS = """
-def my_gradients(X, T, W1, b1, W2, b2):
-    A = np.tanh(X @ W1 + b1)
-    Y = A @ W2 + b2
-    D2 = 2 * (Y - T) / len(X)
-    D1 = (D2 @ W2.T) * (1 - A**2)
-    return X.T @ D1, D1.sum(axis=0), A.T @ D2, D2.sum(axis=0)
-""".strip()
 
-_POLYLINE = """
-def my_polyline(x, knots, heights):
-    slopes = np.diff(heights) / np.diff(knots)
-    y = heights[0] + slopes[0] * (x - knots[0])
-    for i in range(1, len(slopes)):
-        y = y + (slopes[i] - slopes[i - 1]) * np.maximum(0, x - knots[i])
-    return y
-""".strip()
+def _score_cases(r: np.random.Generator) -> Iterator[Case]:
+    for z in (
+        [0.3, -1.2, 2.0],
+        [1000.0, 1001.0],
+        [-1000.0, -1001.0, -1002.0],
+        [0.0, 50000.0, -50000.0],
+        [[0.5, 1.5, -0.5], [2.0, 0.0, 1.0]],
+        [[1.0, 2.0, 0.0], [0.5, 0.0, 3.0], [2.0, 2.0, 1.0]],
+        [[1010.0, 1000.0, 990.0], [-3.0, -2.0, -1.0]],
+        [[1.0, 50000.0], [-5000.0, -4999.0], [5000.0, 4999.0], [-50000.0, 0.0]],
+        [[1.0, -1.0, 0.5, 0.0]],
+        [[3.0], [-2000.0]],
+    ):
+        yield case(np.array(z))
+    yield case(r.normal(size=(5, 4)) * 300)
+
+
+def _output_cases(r: np.random.Generator) -> Iterator[Case]:
+    yield case(np.array([-0.9, 0.2, 0.7, 1.0]))
+    yield case(np.array([0.6]))
+    yield case(r.uniform(-1, 1, size=(2, 3)))
+
+
+def _network_cases(r: np.random.Generator) -> Iterator[Case]:
+    for sizes, batch in (
+        ((2, 3), (2,)),
+        ((2, 2, 1), (2,)),
+        ((2, 3, 1), (4,)),
+        ((3, 3, 3), (3,)),
+        ((3, 4, 2, 3), (5,)),
+        ((3, 2, 4, 2), ()),
+        ((2, 2, 2, 2, 2), (1,)),
+    ):
+        layers = [(r.normal(size=(n, m)), r.normal(size=m)) for n, m in pairwise(sizes)]
+        X = r.normal(size=(*batch, sizes[0]))
+        yield case(X, layers, label=f"with a {'-'.join(map(str, sizes))} network")
+
 
 EXERCISES = (
     Exercise(
@@ -63,7 +80,6 @@ A NOR gate fires only where *neither* input is on: (0, 0) gives 1, the three oth
 Return three numbers `w1, w2, b` with which one neuron (output 1 where $w_1x_1 + w_2x_2 + b > 0$,
 else 0) is a NOR gate.
 """,
-        answer="my_nor",
         stub='''
 def my_nor():
     """The three numbers w1, w2, b."""
@@ -74,24 +90,46 @@ def my_nor():
             "to the sum?",
             "b must be positive, and one input alone must outweigh it: w1 + b ≤ 0 and w2 + b ≤ 0.",
         ),
-        solution=_NOR,
-        wrong=(
-            (variant(_NOR, ("-1.0, -1.0, 0.5", "1.0, 1.0, -0.5")), "That is OR"),
-            (variant(_NOR, ("-1.0, -1.0, 0.5", "-1.0, -1.0, 1.5")), "That is NAND"),
-            (variant(_NOR, ("0.5", "0.0")), "exactly 0"),
-            (variant(_NOR, ("-1.0, -1.0, 0.5", "-1.0, 0.0, 0.5")), "fires for (0, 1)"),
-        ),
-        checker=judges.check_nor,
+        solution="""
+def my_nor():
+    return -1.0, -1.0, 0.5
+""",
+        wrong=mistakes(r"""
+? That is OR, the opposite at every point: turn all signs around.
+- -1.0, -1.0, 0.5 >>> 1.0, 1.0, -0.5
+? That is NAND: one input alone must already outweigh the bias.
+- -1.0, -1.0, 0.5 >>> -0.5, -0.5, 0.7
+? That is AND. Here the point (0, 0) must fire, and no other.
+- -1.0, -1.0, 0.5 >>> 0.5, 0.5, -0.7
+? At (0, 0) the sum is exactly 0, and the neuron fires only above 0.
+- 0.5 >>> 0.0
+- -1.0, -1.0, 0.5 >>> 1.0, 1.0, 0.0
+- -1.0, -1.0, 0.5 >>> 1.0, -1.0, 0.0
+- -1.0, -1.0, 0.5 >>> -1.0, 1.0, 0.0
+- -1.0, -1.0, 0.5 >>> 0.0, 0.0, 0.0
+? It fires at all four points: each weight must be negative enough to outweigh the bias.
+- -1.0, -1.0, 0.5 >>> 1.0, 1.0, 0.5
+? It never fires: at (0, 0) the sum is b alone, and it must be above 0.
+- 0.5 >>> -0.5
+? One of the two inputs does not outweigh the bias: each alone must bring the sum to 0 or below.
+- -1.0, -1.0, 0.5 >>> -1.0, 0.0, 0.5
+- -1.0, -1.0, 0.5 >>> 0.0, -1.0, 0.5
+- -1.0, -1.0, 0.5 >>> -1.0, 2.0, 0.5
+- -1.0, -1.0, 0.5 >>> 2.0, -1.0, 0.5
+"""),
+        cases=lambda r: [case()],
+        probe=_outputs,
+        closing="Negative weights and a positive bias: it fires until somebody objects.",
     ),
     Exercise(
         name="03.softmax",
         title="a softmax that survives large numbers",
         prompt=r"""
 Write the softmax $y_k = e^{z_k} / \sum_j e^{z_j}$. `z` is one sample of shape $(K,)$ or a batch of
-shape $(N, K)$; each sample is normalised by itself. It must survive 1010, 1000, 990, and must not
-change its argument. (The example is rounded to four decimals.)
+shape $(N, K)$; each sample is normalised by itself. It must survive 1010, 1000, 990 and scores of
+any other size, far below 0 or far apart, and must not change its argument. (The example is rounded
+to four decimals.)
 """,
-        answer="my_softmax",
         stub='''
 def my_softmax(z):
     """Probabilities in the shape of z."""
@@ -101,27 +139,58 @@ def my_softmax(z):
             "Subtract the largest score of each sample before you take the exponential.",
             "`axis=-1, keepdims=True`, for the maximum and for the sum, serves both shapes.",
         ),
-        solution=_SOFTMAX,
-        wrong=(
-            (variant(_SOFTMAX, (" - z.max(axis=-1, keepdims=True)", "")), "overflow"),
-            (
-                variant(
-                    _SOFTMAX,
-                    ("z.max(axis=-1, keepdims=True)", "z.max()"),
-                    ("e.sum(axis=-1, keepdims=True)", "e.sum()"),
-                ),
-                "whole batch",
-            ),
-            (
-                _SOFTMAX.replace("axis=-1", "axis=0"),
-                "columns sum to 1",
-            ),
-            (
-                variant(_SOFTMAX, ("z.max(axis=-1, keepdims=True)", "z.max()")),
-                "its own largest score",
-            ),
-        ),
-        checker=judges.check_softmax,
+        solution="""
+def my_softmax(z):
+    z = np.asarray(z)
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+""",
+        wrong=mistakes(r"""
+? NaN comes out: an overflow, exp(1010) is infinite. Subtract the largest score of each sample first.
+-  - z.max(axis=-1, keepdims=True) >>> 
+? It is shifted by another number than the largest score of the sample: far from that number the
+  exponentials become infinite, or all of them 0.
+- z.max >>> z.mean
+- z.max >>> z.min
+- z.max(axis=-1, keepdims=True) >>> z[..., :1]
+- z.max(axis=-1, keepdims=True) >>> z[..., -1:]
+- z.max(axis=-1, keepdims=True) >>> np.median(z, axis=-1, keepdims=True)
+- z.max(axis=-1, keepdims=True) >>> z.mean()
+- z.max(axis=-1, keepdims=True) >>> z.sum(axis=-1, keepdims=True)
+- z.max(axis=-1, keepdims=True) >>> abs(z).max(axis=-1, keepdims=True)
+- z.max(axis=-1, keepdims=True) >>> 1000
+? All numbers together sum to 1: you summed over the whole batch.
+- z.max(axis=-1, keepdims=True) >>> z.max() && e.sum(axis=-1, keepdims=True) >>> e.sum()
+- e.sum(axis=-1, keepdims=True) >>> e.sum()
+? The columns sum to 1, the rows do not: use the last axis.
+- z.max(axis=-1 >>> z.max(axis=0 && e.sum(axis=-1 >>> e.sum(axis=0
+- e.sum(axis=-1 >>> e.sum(axis=0
+? A sample gives NaN: it was shifted by the maximum of the whole batch, and all its exponentials
+  became 0. Subtract from each sample its own largest score.
+- z.max(axis=-1, keepdims=True) >>> z.max()
+- z.max(axis=-1, keepdims=True) >>> max(z.max(), 0.0)
+- z.max(axis=-1 >>> z.max(axis=0
+? Divide by the sum, so that a sample sums to 1.
+-  / e.sum(axis=-1, keepdims=True) >>> 
+-  / e.sum(axis=-1, keepdims=True) >>>  && z - z.max(axis=-1, keepdims=True) >>> z
+? The sums lost their dimension, and each row is divided by those of others: `keepdims=True`.
+- e.sum(axis=-1, keepdims=True) >>> e.sum(axis=-1)
+- e.sum(axis=-1, keepdims=True) >>> e.sum(axis=-1)
+& z.max(axis=-1, keepdims=True) >>> z.max(axis=-1)
+? The scores are divided, not their exponentials: both above and below the line stands an e.
+- e / e.sum >>> e / z.sum
+- e / e.sum >>> z / e.sum
+? Scores that are cut off at a largest value are no longer different: shift them instead.
+- z - z.max(axis=-1, keepdims=True) >>> np.clip(z, -500, 500)
+- z - z.max(axis=-1, keepdims=True) >>> np.minimum(z, 700)
+? That is the logarithm of the answer.
+- return e / e.sum(axis=-1, keepdims=True) >>> return np.log(e / e.sum(axis=-1, keepdims=True))
+def my_softmax(z):
+    return F.log_softmax(torch.as_tensor(z), dim=-1)
+"""),
+        cases=_score_cases,
+        pure=True,
+        closing="Subtracting the maximum changes nothing but the overflow: e^(z−m) / Σe^(z−m).",
         examples=(("my_softmax(np.array([1010.0, 1000.0, 990.0]))", "[1.0, 0.0, 0.0]"),),
     ),
     Exercise(
@@ -131,9 +200,9 @@ def my_softmax(z):
 The derivative of the sigmoid can be written with its *output*: $y(1-y)$. The hyperbolic tangent
 $y = \tanh z = \sinh z / \cosh z$ has such a form too, with $\sinh z = (e^z-e^{-z})/2$ and
 $\cosh z = (e^z+e^{-z})/2$. Its derivative with respect to $z$ is $1/\cosh^2 z$, and
-$\cosh^2 z - \sinh^2 z = 1$. Find it: the argument is the output `y`, not `z`.
+$\cosh^2 z - \sinh^2 z = 1$. Find it: the argument is the output `y`, not `z`; it is an array, from
+−1 to 1, and stays as it is.
 """,
-        answer="my_tanh_slope",
         stub='''
 def my_tanh_slope(y):
     """dy/dz for y = tanh(z), an array in the shape of y."""
@@ -143,14 +212,41 @@ def my_tanh_slope(y):
             "Divide cosh² − sinh² = 1 by cosh², and remember that tanh = sinh / cosh.",
             "It gives 1 − tanh² z = 1 / cosh² z. What is tanh z called here?",
         ),
-        solution=_TANH_SLOPE,
-        wrong=(
-            (variant(_TANH_SLOPE, ("y**2", "np.tanh(y) ** 2")), "y is the output already"),
-            (variant(_TANH_SLOPE, ("1 - y**2", "y * (1 - y)")), "slope of the sigmoid"),
-            (variant(_TANH_SLOPE, ("1 - y**2", "1 / np.cosh(y) ** 2")), "y is the output already"),
-            (variant(_TANH_SLOPE, ("y**2", "y")), "square"),
-        ),
-        checker=judges.check_tanh_slope,
+        solution="""
+def my_tanh_slope(y):
+    return 1 - y**2
+""",
+        wrong=mistakes(r"""
+? y is the output already: the tanh must not be taken again.
+- y**2 >>> np.tanh(y) ** 2
+- 1 - y**2 >>> 1 / np.cosh(y) ** 2
+? That is the slope of the sigmoid; tanh has one of its own.
+- 1 - y**2 >>> y * (1 - y)
+? Nearly: y stands there with a square.
+- y**2 >>> y
+- y**2 >>> abs(y)
+? The sign: cosh² − sinh² = 1, divided by cosh², gives 1 − tanh².
+- 1 - y**2 >>> 1 + y**2
+- 1 - y**2 >>> y**2 - 1
+? The difference itself has no square, only y has: parentheses too many.
+- 1 - y**2 >>> (1 - y) ** 2
+? That is the derivative of 1 − y², one step too far.
+- 1 - y**2 >>> -2 * y
+? That is tanh of y, or y itself; wanted is a slope.
+- 1 - y**2 >>> np.tanh(y)
+- 1 - y**2 >>> y
+? The 1 is missing.
+- 1 - y**2 >>> -(y**2)
+- 1 - y**2 >>> y**2
+? A slope for each entry is wanted, in the shape of y.
+- 1 - y**2 >>> (1 - y**2).sum()
+- 1 - y**2 >>> (1 - y**2).mean()
+? That is 1/(1 − y²), the slope of the inverse function.
+- 1 - y**2 >>> 1 / (1 - y**2)
+"""),
+        cases=_output_cases,
+        pure=True,
+        closing="Steepest where y = 0, and flat where y comes near ±1: there tanh is saturated.",
         examples=(("my_tanh_slope(np.array([0.0, 0.5, -0.5]))", "[1.0, 0.75, 0.75]"),),
     ),
     Exercise(
@@ -161,7 +257,6 @@ def my_tanh_slope(y):
 Each layer computes $AW + b$. Put a sigmoid after every layer but the last, which gives its sums as
 they are. `X` has the shape $(N, \text{inputs})$ or, for one sample, (inputs,).
 """,
-        answer="my_forward",
         stub='''
 def my_forward(X, layers):
     """The sums of the last layer, shape (N, outputs) or (outputs,)."""
@@ -171,93 +266,52 @@ def my_forward(X, layers):
             "Start with `A = X` and replace A in a loop over the layers.",
             "Loop over `layers[:-1]` with the sigmoid; then apply `layers[-1]` without it.",
         ),
-        solution=_FORWARD,
-        wrong=(
-            (
-                variant(
-                    _FORWARD,
-                    ("    return A @ W + b", "    return 1 / (1 + np.exp(-(A @ W + b)))"),
-                ),
-                "sums of the last layer",
-            ),
-            (variant(_FORWARD, ("1 / (1 + np.exp(-(A @ W + b)))", "A @ W + b")), "stay linear"),
-            (variant(_FORWARD, ("(A @ W + b)))", "(A @ W)))")), "biases"),
-            (variant(_FORWARD, ("np.exp(-(", "np.exp((")), "minus"),
-        ),
-        checker=judges.check_forward,
-    ),
-    Exercise(
-        name="03.gradients",
-        title="the gradients of another network",
-        prompt=r"""
-Take the network of section 5 and change two things: the hidden layer uses tanh, and the output
-has no activation. So $A = \tanh(XW_1 + b_1)$, $Y = AW_2 + b_2$, and the loss is
-$L = \frac{1}{N}\sum (Y - T)^2$ with $Y$ and $T$ of shape $(N, 1)$. Return the four gradients
-`dW1, db1, dW2, db2`, each in the shape of its parameter. Do it by hand; autograd may
-confirm it.
+        solution="""
+def my_forward(X, layers):
+    A = X
+    for W, b in layers[:-1]:
+        A = 1 / (1 + np.exp(-(A @ W + b)))
+    W, b = layers[-1]
+    return A @ W + b
 """,
-        answer="my_gradients",
-        stub='''
-def my_gradients(X, T, W1, b1, W2, b2):
-    """dW1, db1, dW2, db2 of the mean squared error."""
-    raise NotImplementedError
-''',
-        hints=(
-            "D2 = ∂L/∂Z2 loses its factor y(1 − y): the output has no activation. What is left?",
-            "D1 = (D2 @ W2.T) times the slope of tanh, 1 − A². The rest is as in the chapter.",
-        ),
-        solution=_GRADIENTS,
-        wrong=(
-            (variant(_GRADIENTS, ("(1 - A**2)", "A * (1 - A)")), "slope of the sigmoid"),
-            (variant(_GRADIENTS, (" / len(X)", "")), "1/N"),
-            (
-                variant(
-                    _GRADIENTS,
-                    ("D1.sum(axis=0)", "D1.mean(axis=0)"),
-                    ("D2.sum(axis=0)", "D2.mean(axis=0)"),
-                ),
-                "sum over the samples",
-            ),
-            (variant(_GRADIENTS, (" * (1 - A**2)", "")), "slope of tanh is missing"),
-        ),
-        checker=judges.check_gradients,
+        wrong=mistakes(r"""
+? The sums of the last layer are wanted as they are, without a sigmoid.
+- return A @ W + b >>> return 1 / (1 + np.exp(-(A @ W + b)))
+? No sigmoid between the layers: then all layers together stay linear.
+- 1 / (1 + np.exp(-(A @ W + b))) >>> A @ W + b
+? The biases are missing: every layer adds its b.
+- np.exp(-(A @ W + b)) >>> np.exp(-(A @ W)) && return A @ W + b >>> return A @ W
+? The biases are missing in the layers before the last.
+- np.exp(-(A @ W + b)) >>> np.exp(-(A @ W))
+? The bias of the last layer is missing.
+- return A @ W + b >>> return A @ W
+? The sigmoid is turned around: a minus stands in its exponential.
+- np.exp(-(A @ W + b)) >>> np.exp(A @ W + b)
+? Another function than the sigmoid stands between the layers; wanted is 1 / (1 + exp(−z)).
+- 1 / (1 + np.exp(-(A @ W + b))) >>> np.tanh(A @ W + b)
+- 1 / (1 + np.exp(-(A @ W + b))) >>> np.maximum(np.asarray(A @ W + b), 0.0)
+- 1 / (1 + np.exp(-(A @ W + b))) >>> 1 / (np.exp(-(A @ W + b)))
+? The minus belongs to the whole sum, also to b: are parentheses missing?
+- np.exp(-(A @ W + b)) >>> np.exp(-A @ W + b)
+? The layers between the first and the last are left out, or the last one.
+- layers[:-1] >>> layers[:1]
+-     W, b = layers[-1]\n    return A @ W + b >>>     return A
+- layers[:-1] >>> layers[:-2]
+? The last layer is applied twice: leave it out of the loop.
+- layers[:-1]: >>> layers:
+? `X` itself goes through a sigmoid; the first layer takes it as it is.
+- A = X >>> A = 1 / (1 + np.exp(-X))
+? Every layer takes what the one before gave, not `X` again.
+- np.exp(-(A @ W >>> np.exp(-(X @ W
+? The layers come in the opposite order.
+- layers[:-1]: >>> layers[:0:-1]: && layers[-1] >>> layers[0]
+? It returns inside the loop, after the first layer.
+-     W, b = layers[-1] >>>         return A\n    W, b = layers[-1]
+? One sample gives shape (outputs,), a batch (N, outputs).
+- A = X >>> A = X.reshape(-1, X.shape[-1])
+"""),
+        cases=_network_cases,
+        closing="One loop, any depth, one sample or a whole batch: `@` takes care of both.",
     ),
-    Exercise(
-        name="03.polyline",
-        title="a bent line from ReLUs",
-        prompt=r"""
-Build, without any training, a sum of ReLUs whose graph goes through given points: `knots`
-$k_0 < k_1 < \dots < k_m$ and `heights` $h_0, \dots, h_m$, both of shape $(m+1,)$. Between the knots
-the graph is straight; outside, the first and the last piece go on. Start with the first straight
-line and add one ReLU for each inner knot: $c_i\,\max(0, x - k_i)$, where $c_i$ is the *change* of
-the slope there.
-""",
-        answer="my_polyline",
-        stub='''
-def my_polyline(x, knots, heights):
-    """Heights at the points x of shape (N,): shape (N,)."""
-    raise NotImplementedError
-''',
-        hints=(
-            "`np.diff(heights) / np.diff(knots)` holds the slopes of the m pieces.",
-            "At knot i the slope changes by slopes[i] − slopes[i − 1], for i from 1 to m − 1.",
-        ),
-        solution=_POLYLINE,
-        wrong=(
-            (variant(_POLYLINE, ("(slopes[i] - slopes[i - 1])", "slopes[i]")), "the *change*"),
-            (
-                "def my_polyline(x, knots, heights):\n    return np.interp(x, knots, heights)",
-                "Outside the knots",
-            ),
-            (variant(_POLYLINE, ("heights[0] + ", "")), "height of the first knot"),
-            (variant(_POLYLINE, ("range(1, len(slopes))", "range(1, 1)")), "never bends"),
-        ),
-        checker=judges.check_polyline,
-        examples=(
-            (
-                "my_polyline(np.array([-2, 0.5, 3]), np.array([-1, 0, 1]), np.array([1, 0, 1]))",
-                "[2.0, 0.5, 3.0]",
-            ),
-        ),
-    ),
+    *SLOPES,
 )
