@@ -26,7 +26,7 @@ def _relu_cases(r: np.random.Generator) -> Iterator[Case]:
     yield case(([x], dout), ([zeros], behind), label=f"with x = {x.tolist()}")
     yield case(([zeros], behind), ([x], dout), label=f"with x = {zeros.tolist()}")
     for shape, other in (((2, 3), (4, 3)), ((2, 1, 3, 2), (5,))):
-        one, two = (([r.normal(size=s) * 20], r.normal(size=s)) for s in (shape, other))
+        one, two = (([r.normal(size=s) * 20], r.normal(size=s) * 5) for s in (shape, other))
         yield case(one, two, label=f"with an array of shape {shape}")
 
 

@@ -213,10 +213,11 @@ class MyNet(nn.Module):
 - torch.relu(layer(X)) >>> torch.relu(layer(X)) if layer is self.layers[0] else layer(X)
 ? The ReLU stands before the layers, not after them: it cuts off negative inputs.
 - torch.relu(layer(X)) >>> layer(torch.relu(X)) && self.layers[-1](X) >>> self.layers[-1](X.relu())
-? No gradient reaches the layers, so nothing could be trained: `forward` must not run without
-  gradients.
+? No gradient reaches the parameters, so nothing could be trained: are gradients switched off, or is
+  the result detached?
 -     def forward >>>     @torch.no_grad()\n    def forward
 - return self.layers[-1](X) >>> return self.layers[-1](X).detach()
+- nn.Linear(n_in, n_out) >>> nn.Linear(n_in, n_out).requires_grad_(False)
 ? Only the last layer gets a gradient: nothing on the way may be detached.
 - return self.layers[-1](X) >>> return self.layers[-1](X.detach())
 ? Each layer needs its biases: `nn.Linear` has them unless it is told otherwise.
@@ -277,11 +278,13 @@ def my_train(model, X, y, optimizer, num_epochs):
 -         optimizer.zero_grad()\n >>> 
 -         optimizer.zero_grad()\n >>>  && losses = [] >>> losses = []\n    optimizer.zero_grad()
 ? The loss never changes: in each epoch the order is `zero_grad`, `backward`, `step`; with
-  `zero_grad` between the last two, or without one of them, nothing is learned.
+  `zero_grad` between the last two, without one of them, or with a loss that has been cut off from
+  the model (`item`, `detach`), nothing is learned.
 -         optimizer.zero_grad()\n >>>  && optimizer.step() >>> optimizer.zero_grad()
 -         optimizer.zero_grad()\n >>>  && loss.backward() >>> loss.backward(); optimizer.zero_grad()
 -         optimizer.step()\n >>> 
 -         loss.backward()\n >>> 
+- loss = loss_fn(y_hat, y) >>> loss = loss_fn(y_hat, y).detach().requires_grad_()
 ? `step` comes before `backward`, so it uses the gradients of the epoch before.
 -         optimizer.zero_grad()\n >>>         optimizer.step()\n        optimizer.zero_grad()\n
 &         loss.backward()\n        optimizer.step()\n >>>         loss.backward()\n
@@ -323,8 +326,6 @@ def my_train(model, X, y, optimizer, num_epochs):
 - range(num_epochs) >>> range(num_epochs + 1)
 ? The trained model comes back; the list of the losses is wanted.
 - return losses >>> return model
-? There is no factor 1/2 in the mean squared error.
-- loss_fn(y_hat, y) >>> loss_fn(y_hat, y) / 2
 ? The losses are added up; one number for each epoch is wanted.
 - return losses >>> return sum(losses)
 - return losses >>> return np.cumsum(losses)

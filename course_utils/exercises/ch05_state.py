@@ -60,6 +60,7 @@ def _initialised(answer: Callable, make: Callable[[], nn.Module]) -> dict[str, A
             f"{who} mean of the weights": Near(float(weight.mean()), 0.05 * math.sqrt(2 / 300)),
             f"{who} distribution of the weights": shape or "all weights are equal",
             f"{who} shape of the weights": weight.shape,
+            f"{who} number of biases": 0 if layer.bias is None else layer.bias.numel(),
             f"{who} largest bias": None if layer.bias is None else layer.bias.abs().max(),
             f"{who} parameters want gradients": layer.weight.requires_grad,
         }

@@ -166,6 +166,8 @@ def difference(call: str, outcome: Outcome, right: Outcome) -> str:
                 return difference(f"{call}: {key}", part, Outcome(wanted[key]))
     if isinstance(wanted, Near):
         return f"{call} gives {describe(got)}; expected is about {describe(wanted)}."
+    if isinstance(got, str) and isinstance(wanted, str) and {got, wanted} == {"yes", "no"}:
+        return f"{call}: {got}, where {wanted} is expected."
     if isinstance(got, str) and got.startswith(("an object of", "an array of")):
         return f"{call} gives {got}; expected is {describe(wanted)}."
     if isinstance(wanted, str) or wanted is None or isinstance(got, str | dict):
