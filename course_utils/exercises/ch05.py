@@ -296,8 +296,8 @@ def my_train(model, X, y, optimizer, num_epochs):
 -         y_hat = model(X)\n >>>  && losses = [] >>> losses = []\n    y_hat = model(X)
 -         y_hat = model(X)\n        loss = loss_fn(y_hat, y)\n >>> 
 & losses = [] >>> losses = []\n    loss = loss_fn(model(X), y)
-? `retain_graph=True` keeps a graph whose weights have changed since: compute `y_hat` and the loss
-  anew inside the loop.
+? `retain_graph=True` keeps a graph whose weights have changed since: call `backward` on the loss of
+  this epoch alone, computed inside the loop.
 -         y_hat = model(X)\n >>>  && losses = [] >>> losses = []\n    y_hat = model(X)
 & loss.backward() >>> loss.backward(retain_graph=True)
 ? These losses are from after each step: note the loss that the gradients come from.
@@ -309,6 +309,8 @@ def my_train(model, X, y, optimizer, num_epochs):
 -     return losses >>>         return losses
 ? These are sums over the samples: the mean squared error is wanted, `nn.MSELoss()`.
 - nn.MSELoss() >>> nn.MSELoss(reduction="sum")
+? `nn.MSELoss` is a class: make a loss function of it first, with parentheses, and call that.
+- nn.MSELoss() >>> nn.MSELoss
 ? That is the mean absolute error: `nn.MSELoss()` squares the differences.
 - nn.MSELoss() >>> nn.L1Loss()
 ? The root is too much: train with the mean squared error itself.
@@ -317,11 +319,9 @@ def my_train(model, X, y, optimizer, num_epochs):
 - losses = [] >>> losses = []\n    import copy\n    model, optimizer = copy.deepcopy((model, optimizer))
 ? The `optimizer` that is passed plays no part: call its `step`.
 -     losses = [] >>>     optimizer = torch.optim.SGD(model.parameters(), lr=0.03)\n    losses = []
--     losses = [] >>>     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)\n    losses = []
 -     losses = [] >>>     optimizer = torch.optim.Adam(model.parameters())\n    losses = []
 ? One epoch is missing: `range(num_epochs)` has as many as are wanted.
 - range(num_epochs) >>> range(num_epochs - 1)
-- range(num_epochs) >>> range(1, num_epochs)
 ? That is one epoch more than `num_epochs`.
 - range(num_epochs) >>> range(num_epochs + 1)
 ? The trained model comes back; the list of the losses is wanted.

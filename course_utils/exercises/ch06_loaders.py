@@ -311,8 +311,10 @@ def my_accuracy(model, loader):
 - (answers == y).sum().item() >>> len(y) * bool((answers == y).all())
 ? The last batch is left out.
 -         right += >>>         if len(y) < loader.batch_size:\n            continue\n        right +=
-? The labels come back in place of the answers: that would always be 1.
+? That is 1 for every loader: either the model's answers play no part, or one right answer is enough
+  for a whole batch.
 - model(X).argmax(1) >>> y
+- (answers == y).sum().item() >>> (answers == y).any() * len(y)
 """),
         cases=_accuracy_cases,
         probe=_accuracy,
