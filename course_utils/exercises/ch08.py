@@ -18,12 +18,10 @@ def _update_cases(r: np.random.Generator) -> Iterator[tuple]:
         (9, 1, 1),
         (7, 7, 1),
         (6, 4, 1),
-        (0, 4, 3),
         (4097, 4096, 3),
     )
     for _ in range(4):
         yield tuple(int(n) for n in r.integers(1, (2000, 130, 12)))
-    yield 60_000_001, 2, 1  # a float32 of it is even
 
 
 def _matrix_cases(r: np.random.Generator) -> Iterator[tuple]:
@@ -88,7 +86,7 @@ def my_num_updates(num_images, batch_size, num_epochs):
 ? There is one update for each mini-batch, not for each image.
 - -(-num_images // batch_size) >>> num_images
 ? The sizes are divided the wrong way: how many batches of `batch_size` make `num_images`?
-- -num_images // batch_size >>> -batch_size // max(num_images, 1)
+- -num_images // batch_size >>> -batch_size // num_images
 ? That is the size of the last mini-batch, not the number of mini-batches.
 - -(-num_images // batch_size) >>> (num_images % batch_size)
 """),

@@ -150,7 +150,7 @@ class MyRMSProp:
 - return w - >>> w = w -
 """),
     cases=_rmsprop_cases,
-    probe=walk_in_turn("update"),
+    probe=walk_in_turn("update", lr=0.01, alpha=0.9, eps=1e-8),
     pure=True,
     closing="It takes the same steps as `torch.optim.RMSprop`.",
 )
@@ -273,7 +273,7 @@ class MyAdam:
 - 0.999) >>> 0.99)
 """),
     cases=_adam_cases,
-    probe=walk_in_turn("step"),
+    probe=walk_in_turn("step", lr=0.001, betas=(0.9, 0.999), eps=1e-8),
     pure=True,
     closing="It takes the same steps as `torch.optim.Adam`, for parameters of any shape.",
 )

@@ -6,6 +6,7 @@ copies the learner's objects, and it makes what it hands out anew in each call.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,17 +17,19 @@ from course_utils.exercises.exercise import NotYet
 from course_utils.exercises.values import canonical, stacked
 
 
-def walk_in_turn(method: str) -> Callable[..., Any]:
+def walk_in_turn(method: str, **defaults: Any) -> Callable[..., Any]:
     """A probe of an optimizer class: the points of two objects that walk in turn.
 
     ``probe(answer, settings, w, grads)`` makes two objects with the keywords ``settings`` and calls
     ``w = object.method(w, grad)``. Neither object may notice the other. The walk ends with a
-    result that is not like ``w``.
+    result that is not like ``w``. Of the stub's ``defaults`` the answer gets those for which it
+    has none of its own.
     """
 
     def probe(
         answer: Any, settings: dict[str, Any], w: Any, grads: Sequence[Any]
     ) -> dict[str, Any]:
+        settings = {k: v for k, v in defaults.items() if not _has_default(answer, k)} | settings
         walkers = {"": (made(answer, **settings), w)}
         walkers[" of a second object"] = made(answer, **settings), w
         points = {}
@@ -40,6 +43,14 @@ def walk_in_turn(method: str) -> Callable[..., Any]:
         return points
 
     return probe
+
+
+def _has_default(answer: Any, name: str) -> bool:
+    try:
+        parameter = inspect.signature(answer).parameters.get(name)
+    except (TypeError, ValueError):
+        return True
+    return parameter is not None and parameter.default is not inspect.Parameter.empty
 
 
 def next_argument(result: Any, like: Any) -> Any:

@@ -65,6 +65,10 @@ def my_pytorch_lr(lr_ema, momentum):
     ],
     "09.rmsprop": [
         """
+from course_utils.optimizers import RMSProp
+MyRMSProp = RMSProp
+""",
+        """
 class MyRMSProp:
     def __init__(self, lr=0.01, alpha=0.9, eps=1e-8):
         self.lr, self.alpha, self.eps, self.average = lr, alpha, eps, None
@@ -126,6 +130,15 @@ class MyRMSProp:
 """,
     ],
     "09.adam": [
+        """
+from course_utils.optimizers import Adam
+class MyAdam:
+    def __init__(self, **settings):
+        self.settings, self.each = settings, []
+    def step(self, params, grads):
+        self.each = self.each or [Adam(**self.settings) for _ in params]
+        return [a.update(w, g) for a, w, g in zip(self.each, params, grads, strict=True)]
+""",
         """
 class MyAdam:
     def __init__(self, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
