@@ -65,8 +65,13 @@ def my_pytorch_lr(lr_ema, momentum):
     ],
     "09.rmsprop": [
         """
-from course_utils.optimizers import RMSProp
-MyRMSProp = RMSProp
+class MyRMSProp:
+    def __init__(self, lr, alpha, eps):
+        self.lr, self.alpha, self.eps, self.s = lr, alpha, eps, None
+    def update(self, w, grad):
+        self.s = np.zeros_like(w) if self.s is None else self.s
+        self.s = self.alpha * self.s + (1 - self.alpha) * np.square(grad)
+        return w - self.lr * grad / (np.sqrt(self.s) + self.eps)
 """,
         """
 class MyRMSProp:
