@@ -11,6 +11,7 @@ from course_utils.exercises.exercise import Case, Exercise, case, mistakes
 
 def _pool_cases(r: np.random.Generator) -> Iterator[Case]:
     yield case(np.array([[[[1.5, -2.0], [0.25, 1.0]]]]), 2)
+    yield case(-1000.0 * np.array([[[[8, 1, 5, 3], [2, 7, 4, 6]]]]), 2)
     for shape, size in (
         ((1, 1, 4, 4), 2),
         ((2, 3, 5, 7), 2),
