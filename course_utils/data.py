@@ -101,10 +101,10 @@ class Digits:
         """
         batch_size, seed = whole("batch_size", batch_size, 1), whole("seed", seed, 0)
         drop_last = flag("drop_last", drop_last)
-        if shuffle is None:
-            shuffle = look_up("split", split, SPLITS) == "train"
-        shuffle = flag("shuffle", shuffle)
+        shuffle = None if shuffle is None else flag("shuffle", shuffle)
         dataset = ImageDataset(*self.split(split))
+        if shuffle is None:
+            shuffle = SPLITS[split.strip().casefold()] == "train"
         generator = torch.Generator().manual_seed(seed)
         if shuffle:
             order = RandomSampler(dataset, generator=generator)
