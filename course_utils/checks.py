@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from course_utils.exercises import get_exercise, judging, legacy
+from course_utils.exercises import get_exercise, judging
 from course_utils.exercises.judging import CORRECT, NOT_ATTEMPTED, NOT_YET
 
 __all__ = ["CheckResult", "Note", "check", "hint", "solution"]
@@ -76,7 +76,7 @@ def check(name: str, answer: Any) -> CheckResult:
         ValueError: there is no exercise of that name.
     """
     exercise = get_exercise(name)
-    verdict = (legacy if hasattr(exercise, "checker") else judging).judge(exercise, answer)
+    verdict = judging.judge(exercise, answer)
     return CheckResult(exercise.name, verdict.state, verdict.message)
 
 
@@ -108,7 +108,7 @@ def solution(name: str) -> Note:
         ValueError: there is no exercise of that name.
     """
     exercise = get_exercise(name)
-    return Note(f"One solution of {exercise.name}", exercise.solution, is_code=True)
+    return Note(f"One solution of {exercise.name}", exercise.solution.strip(), is_code=True)
 
 
 def _box(edge: str, head: str, body: str, role: str) -> str:

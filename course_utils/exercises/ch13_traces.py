@@ -67,7 +67,12 @@ class _Dies:
 def _save(answer: Any) -> dict[str, Any]:
     old = {"epoch": 1, "weights": torch.arange(4.0)}
     new = {"epoch": 2, "weights": torch.arange(4.0) + 10}
-    with tempfile.TemporaryDirectory() as folder, _file_calls(folder) as seen:
+    # From inside: what an answer writes by a relative name stays here too.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),
+        _file_calls(folder) as seen,
+    ):
         path = Path(folder, "checkpoint.pt")
         answer(dict(old), str(path))
         first = _holds(path, old)

@@ -202,6 +202,11 @@ class Exercise:
         """Names of the stub's arguments; of a class, those of ``__init__``."""
         return tuple(inspect.signature(load(self.stub, self)).parameters)
 
+    @cached_property
+    def kept(self) -> dict[Any, Any]:
+        """Runs of the solution and of the wrong programs, which `judging` makes once."""
+        return {}
+
     def programs(self) -> Iterator[tuple[str, str]]:
         """Message and whole code of each wrong program."""
         for entry in self.wrong:

@@ -124,32 +124,23 @@ def _kinds(exercise: Exercise, cases: Sequence[Case]) -> list[str]:
     return kinds
 
 
-_solved: dict[tuple, list[Run]] = {}
-_mistaken: dict[tuple, list[tuple[str, Run]]] = {}
-
-
-def _key(exercise: Exercise) -> tuple:
-    # The whole exercise is part of the key by its identity: a test may make two of one name.
-    return id(exercise), exercise.name, torch.get_default_dtype()
-
-
 def _solution_runs(exercise: Exercise) -> list[Run]:
     """The solution's runs in the kinds that it is right in; the first is the measure."""
-    key = _key(exercise)
-    if key not in _solved:
+    key = "solution", torch.get_default_dtype()
+    if key not in exercise.kept:
         answer = load(exercise.solution, exercise)
         runs = [run(exercise, answer, kind) for kind in _kinds(exercise, exercise.build())]
         measure = next((r for r in runs if not any(o.error for o in r.outcomes)), runs[0])
-        _solved[key] = [measure] + [
+        exercise.kept[key] = [measure] + [
             r for r in runs if r is not measure and not _failing(r, measure)
         ]
-    return _solved[key]
+    return exercise.kept[key]
 
 
 def _wrong_runs(exercise: Exercise) -> list[tuple[str, Run]]:
     """Message and run of each wrong program, in each kind that the solution is right in."""
-    key = _key(exercise)
-    if key not in _mistaken:
+    key = "wrong", torch.get_default_dtype()
+    if key not in exercise.kept:
         found = []
         for message, code in exercise.programs():
             answer = load(code, exercise)
@@ -159,8 +150,8 @@ def _wrong_runs(exercise: Exercise) -> list[tuple[str, Run]]:
                 except NotYet:
                     continue  # its probe speaks for itself
                 found.append((message, other))
-        _mistaken[key] = found
-    return _mistaken[key]
+        exercise.kept[key] = found
+    return exercise.kept[key]
 
 
 def _failing(mine: Run, measure: Run) -> list[int]:

@@ -127,7 +127,7 @@ def _pattern(mine: Run, failing: Sequence[int], measure: Run) -> str:
         return ""
 
     def same(a: Any, b: Any) -> bool:
-        return equal(a, b, 2e-4)
+        return equal(np.asarray(a), np.asarray(b), 2e-4)  # −array of one number is no array
 
     if all(a.ndim == 2 and same(a, b.T) for a, b in pairs):
         return "The result is transposed: rows and columns are exchanged."

@@ -23,12 +23,7 @@ from tests.unit.answers import collected
 from tests.unit.mutants import FEWEST, mutants, survivors
 
 ROOT = Path(__file__).parents[2]
-EVERY = [
-    exercise
-    for chapter in chapters()
-    for exercise in exercises_of(chapter)
-    if not hasattr(exercise, "checker")
-]
+EVERY = [exercise for chapter in chapters() for exercise in exercises_of(chapter)]
 RIGHT, EQUIVALENT = collected("RIGHT"), collected("EQUIVALENT")
 every = pytest.mark.parametrize("exercise", EVERY, ids=lambda e: e.name)
 
