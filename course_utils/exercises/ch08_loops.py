@@ -23,7 +23,7 @@ def _batch_cases(r: np.random.Generator) -> Iterator[Case]:
         (13, 1, 1),
         (1, 2, 2),
     ):
-        y = r.permutation(count) + 0.5
+        y = r.permutation(count) + 100.5  # no label may serve as an index
         X = y[:, None] * 10 + np.arange(width)
         yield case(
             X, y, size, label=f"with {count} sample{'s' * (count > 1)} and the batch size {size}"
