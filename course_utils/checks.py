@@ -11,20 +11,17 @@ Everything happens on this machine; nothing is stored or sent. The exercises the
 from __future__ import annotations
 
 import html
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from course_utils.exercises import get_exercise, judging
 from course_utils.exercises.judging import CORRECT, NOT_ATTEMPTED, NOT_YET
+from course_utils.printing import NEUTRAL, RIGHT, WRONG, inline_html, note_html
 
 __all__ = ["CheckResult", "Note", "check", "hint", "solution"]
 
-# Okabe-Ito colours, on the edge only: the text keeps the theme's own colour in light and dark,
-# and the state is said in words.
-_EDGES = {NOT_ATTEMPTED: "#888888", NOT_YET: "#D55E00", CORRECT: "#009E73"}
+_EDGES = {NOT_ATTEMPTED: NEUTRAL, NOT_YET: WRONG, CORRECT: RIGHT}
 _SIGNS = {NOT_ATTEMPTED: "○", NOT_YET: "✗", CORRECT: "✓"}
-_GREY = "#888888"
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class CheckResult:
 
     def _repr_html_(self) -> str:
         head = f"{_SIGNS[self.state]} {self.name}: {self.state}"
-        return _box(_EDGES[self.state], head, _inline(self.message), role="status")
+        return note_html(_EDGES[self.state], head, inline_html(self.message), role="status")
 
 
 @dataclass(frozen=True)
@@ -63,8 +60,8 @@ class Note:
         if self.is_code:
             body = f'<pre style="margin:0.3em 0 0 0">{html.escape(self.text)}</pre>'
         else:
-            body = _inline(self.text)
-        return _box(_GREY, self.heading, body, role="note")
+            body = inline_html(self.text)
+        return note_html(NEUTRAL, self.heading, body, role="note")
 
 
 def check(name: str, answer: Any) -> CheckResult:
@@ -109,15 +106,3 @@ def solution(name: str) -> Note:
     """
     exercise = get_exercise(name)
     return Note(f"One solution of {exercise.name}", exercise.solution.strip(), is_code=True)
-
-
-def _box(edge: str, head: str, body: str, role: str) -> str:
-    return (
-        f'<div role="{role}" style="border-left:4px solid {edge};padding:0.3em 0.8em;'
-        f'max-width:52em"><b>{html.escape(head)}</b><br>{body}</div>'
-    )
-
-
-def _inline(text: str) -> str:
-    """Escaped text, with `code` between backticks."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text)).replace("\n", "<br>")
