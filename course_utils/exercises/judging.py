@@ -81,6 +81,8 @@ def _judge(exercise: Exercise, answer: Any) -> Verdict:
         mine = run(exercise, answer, kind)
         failing = _failing(mine, measure)
         if not failing and not mine.stopped:
+            if exercise.pure:
+                _leaves_all_kinds_alone(exercise, answer, cases, measure, besides=kind)
             for rule in exercise.rules:
                 if text := rule(exercise, answer):
                     raise NotYet(text)
@@ -99,6 +101,18 @@ def _judge(exercise: Exercise, answer: Any) -> Verdict:
         raise NotYet(STOPPED.format(call=exercise.signature, seconds=running.SECONDS))
     mine, failing = min(tried, key=lambda pair: _distance(*pair, answer))
     raise NotYet(generic(exercise, cases, mine, failing, measure))
+
+
+def _leaves_all_kinds_alone(
+    exercise: Exercise, answer: Any, cases: Sequence[Case], measure: Run, besides: str
+) -> None:
+    """An answer that is right for arrays may still change tensors."""
+    for kind in _kinds(exercise, cases):
+        if kind != besides:
+            other = run(exercise, answer, kind)
+            changed = [i for i, outcome in enumerate(other.outcomes) if outcome.changed]
+            if changed:
+                raise NotYet(generic(exercise, cases, other, changed, measure))
 
 
 def _judge_goal(exercise: Exercise, answer: Any, cases: Sequence[Case]) -> Verdict:

@@ -227,6 +227,14 @@ def test_arguments_that_stay_as_they_are_only_where_the_prompt_says_so():
     assert "in place" in judged(in_place, pure=True, kinds=("tensor",)).message
 
 
+def test_arguments_stay_as_they_are_in_every_kind_of_container():
+    def in_place_for_tensors(x):
+        return x.mul_(2) if torch.is_tensor(x) else 2 * x
+
+    assert judged(in_place_for_tensors).state == "correct"
+    assert "changes `x` in place" in judged(in_place_for_tensors, pure=True).message
+
+
 def test_a_result_that_must_be_new():
     assert judged(lambda x: x, solution="def f(x):\n    return x", fresh=False).state == "correct"
     verdict = judged(lambda x: x, solution="def f(x):\n    return x + 0.0", wrong=(), fresh=True)
