@@ -126,7 +126,7 @@ def test_trouble_is_said(playground):
     text = playground.summary(end)
     assert text.endswith(f"{verdict(end)[1:]}.")
     shows(playground, end)
-    assert playground._verdict.get_visible()
+    assert playground._verdict.get_text()
     assert verdict(whole(lr=0.001)) == "no better than guessing"
     assert verdict(whole()) == ""
 

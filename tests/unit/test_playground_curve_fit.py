@@ -134,9 +134,9 @@ def test_divergence_is_drawn_and_said(playground):
     shows(playground, lost)
     assert "Diverged in epoch" in playground.summary(lost)
     assert "ended early. Mean squared error beyond all bounds" in playground.summary(lost)
-    assert playground._verdict.get_visible()
+    assert playground._verdict.get_text()
     shows(playground, whole(num_epochs=20))
-    assert not playground._verdict.get_visible()
+    assert not playground._verdict.get_text()
 
 
 def test_a_loss_that_is_not_a_number(monkeypatch, playground):

@@ -183,7 +183,7 @@ def test_divergence_is_drawn_and_said(playground):
     assert run.diverged_at == run.num_updates < 20
     words = shows(playground, Design("constant", 1.0), run)
     assert f"Update {run.diverged_at} of 400, rate too high" in words
-    assert playground._verdict.get_visible()
+    assert playground._verdict.get_text()
     broken = Run(
         rates, np.full((1, 5), np.nan), np.array([np.nan]), run.val_loss, run.val_accuracy, 1
     )

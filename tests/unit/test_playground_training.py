@@ -263,12 +263,12 @@ def test_the_picture_shows_the_numbers(playground):
     assert playground._source.get_text() == (
         "torch.optim.Adam(model.parameters(), lr=0.001, betas=(0.9, 0.999))"
     )
-    assert not playground._verdict.get_visible()
+    assert not playground._verdict.get_text()
     lost = whole(optimizer="SGD", lr=1.0)
     shows(playground, lost)
-    assert playground._verdict.get_visible() and len(playground._end.get_xdata()) == 1
+    assert playground._verdict.get_text() and len(playground._end.get_xdata()) == 1
     shows(playground, progress)
-    assert not playground._verdict.get_visible() and not len(playground._end.get_xdata())
+    assert not playground._verdict.get_text() and not len(playground._end.get_xdata())
 
 
 def settings():
