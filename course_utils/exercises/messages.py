@@ -224,7 +224,7 @@ def _apart(got: float, wanted: float) -> tuple[Any, Any]:
 
 def _sizes(a: np.ndarray, b: np.ndarray) -> str:
     if a.ndim != b.ndim:
-        return f"{a.ndim} dimensions instead of {b.ndim}."
+        return f"{a.ndim} dimension{'s' if a.ndim != 1 else ''} instead of {b.ndim}."
     if sorted(a.shape) == sorted(b.shape):
         return "the axes are in another order."
     if a.size == b.size:

@@ -145,6 +145,16 @@ def test_a_stub_that_is_half_written_is_an_attempt():
     assert "stub's line `raise NotImplementedError`" in verdict.message
 
 
+def test_a_branch_that_still_raises_is_an_attempt():
+    def half(x):
+        if x < 0:
+            raise NotImplementedError
+        return 2 * x
+
+    assert not is_stub(half)
+    assert not is_stub(type("Half", (), {"step": half}))
+
+
 def test_not_implemented_from_a_library_is_an_error_and_not_a_stub():
     def through_torch(x):
         return nn.Module()(torch.as_tensor(x))
