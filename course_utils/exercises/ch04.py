@@ -22,7 +22,8 @@ def _multiply_cases(r: np.random.Generator) -> Iterator[Case]:
 
 def _relu_cases(r: np.random.Generator) -> Iterator[Case]:
     x, dout = np.array([2.0, -1.0, 0.5, -3.0]), np.array([-1.0, 2.0, 3.0, -4.0])
-    zeros, behind = np.array([0.0, 1.0, -1.0, 0.0]), np.array([5.0, 6.0, 7.0, -2.0])
+    zeros = np.array([0.0, 1.0, -1.0, 0.0, 0.03, -0.03])
+    behind = np.array([5.0, 6.0, 7.0, -2.0, -4.0, 3.0])
     yield case(([x], dout), ([zeros], behind), label=f"with x = {x.tolist()}")
     yield case(([zeros], behind), ([x], dout), label=f"with x = {zeros.tolist()}")
     for shape, other in (((2, 3), (4, 3)), ((2, 1, 3, 2), (5,))):
