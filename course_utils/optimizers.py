@@ -334,8 +334,8 @@ class Adam(Optimizer):
         correction1 = 1 - beta1**self.num_updates
         correction2 = math.sqrt(1 - beta2**self.num_updates)
         root = _sqrt(square_avg) / correction2 + self.eps
-        step = self.lr / correction1 * self.grad_avg
-        return w - (step / root if self.eps else _ratio(step, root))
+        scaled = self.grad_avg / root if self.eps else _ratio(self.grad_avg, root)
+        return w - self.lr / correction1 * scaled
 
 
 @dataclass(eq=False)
