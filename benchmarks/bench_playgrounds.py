@@ -61,8 +61,9 @@ def result(values):
     return twin.compute(**values)
 def picture(value):
     figure = plt.figure(figsize=(twin.width, twin.height), dpi=100)
-    for parts in (twin, getattr(twin, "_view", twin)):  # else they would keep the old figures
+    for parts in (twin, getattr(twin, "_view", twin)):  # nothing of the figure before is theirs
         vars(parts).pop("moving", None)
+        vars(parts).pop("_ground", None)
     twin.draw(figure)
     twin.update(result({{**ours.values, knob: control.tidy(value)}}))
     plt.show()
