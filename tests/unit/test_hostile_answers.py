@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import gc
 import math
 import os
@@ -117,7 +118,7 @@ def replaces_functions():
 
 
 ACTS = [
-    *(recurses, recurses_with_a_high_limit, exits, ends_the_process, interrupts, asks),
+    *(recurses, exits, ends_the_process, interrupts, asks),
     *(raises_what_cannot_be_shown, prints_megabytes, warns, raises_at_length),
     *(changes_switches, replaces_functions),
 ]
@@ -201,11 +202,11 @@ def helps(verdict, exercise):
 
 
 @every
-def test_a_misbehaving_answer_leaves_no_trace(exercise, monkeypatch, capfd):
-    # A right answer's own time decides over a busy machine's limit, not this test.
+def test_a_misbehaving_answer_leaves_no_trace(exercise, capfd):
     right = load(exercise.solution, exercise)
     judge(exercise, right)
-    for act in ACTS:
+    slow = [recurses_with_a_high_limit] * (EVERY.index(exercise) % 8 == 0)
+    for act in ACTS + slow:
         for answer in answers_that(act, exercise):
             before = state()
             verdict = judge(exercise, answer)
@@ -268,7 +269,7 @@ def test_gradients_switched_off_in_the_notebook_are_named_and_not_blamed(inferen
     before = torch.is_grad_enabled()
     try:
         torch.set_grad_enabled(False)
-        with torch.inference_mode(inference):
+        with torch.inference_mode() if inference else contextlib.nullcontext():
             verdict = judge(exercise, right)
         assert verdict.state == "correct"
         assert "By the way" in verdict.message
