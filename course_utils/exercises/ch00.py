@@ -10,7 +10,7 @@ from course_utils.exercises.exercise import Case, Exercise, case, mistakes
 
 
 def _relu_cases(r: np.random.Generator) -> Iterator[Case]:
-    for x in (0.5, -1.5, 0.0, -1e-3, 7, -4):
+    for x in (0.5, -1.5, 0.0, -1e-3, 7, -4, 300.0):
         yield case(x)
     for x in r.normal(size=3):
         yield case(float(x))

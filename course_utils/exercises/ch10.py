@@ -24,6 +24,7 @@ def _step_cases(r: np.random.Generator) -> Iterator[Case]:
 def _gamma_cases(r: np.random.Generator) -> Iterator[Case]:
     for numbers in ((0.1, 0.001, 400), (0.3, 0.003, 10), (1.0, 0.25, 3), (0.2, 0.15, 7)):
         yield case(*numbers)
+    yield case(0.1, 0.05, 2000)  # gamma close to 1
     for _ in range(4):
         lr = round(r.uniform(0.1, 2), 3)
         yield case(lr, round(lr * r.uniform(0.01, 0.9), 4), int(r.integers(2, 50)))
@@ -125,6 +126,10 @@ def my_gamma(lr, final_lr, num_steps):
     return (final_lr / lr) ** (1 / num_steps)
 """,
         wrong=mistakes(r"""
+? Five digits are wanted: yours is rounded too early.
+- (final_lr / lr) ** (1 / num_steps) >>> round((final_lr / lr) ** (1 / num_steps), 2)
+- (final_lr / lr) ** (1 / num_steps) >>> round((final_lr / lr) ** (1 / num_steps), 3)
+- (final_lr / lr) ** (1 / num_steps) >>> round((final_lr / lr) ** (1 / num_steps), 4)
 ? The ratio is upside down: this gamma is above 1, and the rate would rise.
 - final_lr / lr >>> lr / final_lr
 ? Each step multiplies: take the num_steps-th root of the ratio, do not divide it by num_steps.

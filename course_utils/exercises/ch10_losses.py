@@ -23,6 +23,7 @@ def _plateau_cases(r: np.random.Generator) -> Iterator[Case]:
         ((0.2, 0.3, 1), [1.0, 1.0, 0.5, 0.6, 0.4, 0.5, 0.4, 0.7, 0.4, 0.8]),
         ((0.1, 0.2, 0), [1.0, 2.0, 3.0, 2.5, 0.5]),
         ((0.5, 0.6, 1), [9000.0, 8000.0, 8500.0, 8000.0, 7000.0, 7999.0, 7998.0]),
+        ((0.3, 0.5, 1), [1.0, 0.0, 0.5, 0.2, 0.4, 0.3, -0.1, 0.0]),
         ((0.4, 0.7, 1), [-1.0, -0.5, -2.0, -1.5, -1.8, -1.9]),
         ((0.4, 0.25, 0), [0.5, 0.49999, 0.49998, 0.49997, 0.6]),
         ((1.0, 0.9, 3), np.round(r.uniform(0.5, 1.5, 20), 1).tolist()),
@@ -54,6 +55,7 @@ def _plateau_rates(answer: Any, settings: dict[str, float], losses: Sequence[flo
 def _range_tests(r: np.random.Generator) -> Iterator[Case]:
     for losses in ([3.0, 2.0, 1.0, 4.0], [1.0, 2.0, 5.0], [5.0, 1.0, 3.0, 2.5, 2.0, 9.0], UNEVEN):
         yield case(0.001 * 10.0 ** np.arange(len(losses)), np.array(losses))
+    yield case(np.array([0.01, 0.1, 1.0, 10.0]), np.array([9e3, 7e3, 3e3, 8e3]))
     for count in (1, 6, 9, 12, 40, 80, 150):
         lrs = np.geomspace(1e-3, 10.0, count)
         losses = r.uniform(2, 4) / (1 + (lrs / 0.05) ** 1.5) + 0.4 + (lrs / 1.5) ** 2
@@ -141,6 +143,8 @@ class MyPlateau:
 - float("inf") >>> 10.0
 - float("inf") >>> 100.0
 - float("inf") >>> 1000.0
+? A best loss of 0 is forgotten: ask `self.best is None`, since `not self.best` is true for 0 too.
+- float("inf"), 0 >>> None, 0 && if val_loss < >>> if not self.best or val_loss <
 ? The first loss is the best one so far: that epoch is not bad.
 - float("inf"), 0 >>> None, 0
 & if val_loss >>> self.best = val_loss if self.best is None else self.best\n        if val_loss

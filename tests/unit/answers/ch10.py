@@ -32,6 +32,11 @@ def my_step_lr(epoch, lr, step_size, gamma):
         "    return [lr * math.pow(gamma, divmod(epoch, step_size)[0])]",
     ],
     "10.gamma": [
+        """
+def my_gamma(lr, final_lr, num_steps):
+    rates = np.geomspace(lr, final_lr, num_steps + 1)
+    return round(rates[-1] / rates[-2], 5)
+""",
         "my_gamma = lambda lr, final, n: np.exp((np.log(final) - np.log(lr)) / n)",
         "def my_gamma(lr, final_lr, num_steps):\n"
         "    return 10 ** (math.log10(final_lr / lr) / num_steps)",
@@ -86,6 +91,21 @@ def my_warmup_cosine(t, lr, warmup_steps, num_steps):
         "(t + 1) / (w + 1) if t <= w else (1 + math.cos(math.pi * (t - w) / (n - w))) / 2)",
     ],
     "10.plateau": [
+        """
+def MyPlateau(lr=0.1, factor=0.1, patience=2):
+    class Rule:
+        def step(self, val_loss):
+            better = val_loss < self.best
+            self.best = min(val_loss, self.best)
+            self.left = patience if better else self.left - 1
+            if self.left < 0:
+                self.lr, self.left = self.lr * factor, patience
+            return torch.tensor([self.lr])
+
+    rule = Rule()
+    rule.lr, rule.best, rule.left = lr, math.inf, patience
+    return rule
+""",
         """
 class MyPlateau:
     def __init__(self, lr=0.1, factor=0.1, patience=2):
