@@ -215,7 +215,7 @@ def my_cross_correlation(image, kernel):
 & i : i + kH, j : j + kW >>> i * kH : (i + 1) * kH, j * kW : (j + 1) * kW
 ? You added up the pixels only: multiply each by its weight first.
 -  * kernel).sum() >>> ).sum()
-? The `return` stands inside a loop: it ends everything after the first round.
+? Only the first round of a loop counts: does the `return` stand inside it?
 -     return output >>>             return output
 -     return output >>>         return output
 ? Decimals are cut off: the output holds whole numbers only.
@@ -282,7 +282,7 @@ def my_shift_kernel(down, right):
 - 1 - down, 1 - right >>> 1, 1
 ? There is a second 1 in the centre: the image at its old place shines through.
 - = 1.0 >>> = kernel[1, 1] = 1.0
-? The 1 lies outside of the centre's neighbours: the centre is (1, 1), and −1 is the last row.
+? Count from the centre: for (0, 0) the 1 stands at [1, 1]. (The index −1 is the last row.)
 - 1 - down, 1 - right >>> down, right
 - 1 - down, 1 - right >>> -down, -right
 """),

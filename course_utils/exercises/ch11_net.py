@@ -46,7 +46,7 @@ def _net(answer: Any, size: int) -> dict[str, Any]:
         if any(word in str(error) for word in ("mat1", "invalid for in", "must match", "mismatch")):
             raise NotYet(
                 f"{call}, fed with 3 images: the flattened features do not fit the linear layer. "
-                f"{after} Flatten from axis 1 on, so that the batch axis stays."
+                f"{after} The layer takes that many, and `flatten(1)` gives them for each image."
             ) from error
         raise
     need_parameters(model, [(8, 1, 3, 3), (8,), (10, features), (10,)], call)

@@ -73,7 +73,7 @@ def my_max_pool(X, size):
 & in range(H // size) >>> in range(H - size + 1) && in range(W // size) >>> in range(W - size + 1)
 & i * size, j * size >>> i, j
 - i * size, j * size >>> i, j
-? The search for the maximum starts at 0, but all values of a window may be negative.
+? A negative maximum comes out as 0: does the search start at 0, or is there a ReLU?
 - .max((2, 3)) >>> .max((2, 3)).clip(0)
 - .max((2, 3)) >>> .max((2, 3), initial=0.0)
 ? Each channel is pooled by itself: keep the channel axis.
@@ -105,7 +105,7 @@ def my_max_pool(X, size):
 - W // size)) >>> W // size), dtype=int)
 ? The windows are 2 pixels wide and high whatever `size` is.
 - N, C, H, W = X.shape >>> N, C, H, W = X.shape\n    size = 2
-? The `return` stands inside a loop: it ends everything after the first round.
+? Only the first round of a loop counts: does the `return` stand inside it?
 -     return output >>>             return output
 -     return output >>>         return output
 """),
@@ -173,7 +173,7 @@ def my_receptive_field(layers):
 - field, jump = 1, 1 >>> field, jump = 0, 1 && (kernel_size - 1) * jump >>> kernel_size
 ? That is the number of pixels in the square; its side is asked for.
 - return field >>> return field**2
-? The `return` stands inside the loop: only the first layer counts.
+? Only the first layer counts: does the `return` stand inside the loop?
 -     return field >>>         return field
 ? The last layer is missing.
 - in layers: >>> in layers[:-1]:
