@@ -32,6 +32,7 @@ def _confusion_cases(r: np.random.Generator) -> Iterator[Case]:
     for count, classes in ((40, 3), (100, 10), (7, 10)):
         yield case(*r.integers(0, classes, (2, count)), classes)
     yield case(np.array([0, 0, 0]), np.array([0, 0, 0]), 1)
+    yield case(np.repeat([1, 0], [300, 2]), np.repeat([0, 1], [299, 3]), 2)  # more than a byte
 
 
 _ACCURACY, _PREDICT, _OCCLUSION = ch12_reading.EXERCISES
@@ -73,7 +74,8 @@ def my_flat_features(size, blocks):
 - - kernel_size + 1 >>>
 ? The 2×2 pooling after each convolution halves the side, rounded down.
 -         size = size // 2\n >>>
-? Pooling rounds down each time: a row or column left over is dropped. Use //.
+? Pooling rounds (size + 2·padding − k + 1) / 2 down each time: a row or column left over is dropped.
+  Use //, with the + 1 before the halving.
 - size // 2 >>> size / 2
 - size // 2 >>> size / 2 && channels * size * size >>> int(channels * size * size)
 - size // 2 >>> -(-size // 2)
@@ -92,7 +94,7 @@ def my_flat_features(size, blocks):
 - size // 2 >>> size // 4
 ? Pooling comes once after each convolution, not once at the end.
 -         size = size // 2\n >>>  && return >>> size = size // 2\n    return
-? The `return` stands inside the loop: only the first block counts.
+? Only the first block counts: does the `return` stand inside the loop?
 -     return channels >>>         return channels
 ? That is the side alone; the number of features is asked for.
 - channels * size * size >>> size
@@ -134,8 +136,8 @@ def my_confusion(y, y_hat, num_classes):
         wrong=mistakes(r"""
 ? Rows and columns are swapped: row = true digit, column = predicted digit.
 - [true, predicted] >>> [predicted, true]
-? A pair that occurs several times counts once: `C[y, y_hat] += 1` reads, adds and writes each place
-  only once.
+? A pair that occurs several times counts once: add 1 each time, in a loop. (Without a loop
+  `C[y, y_hat] += 1` reads, adds and writes each place only once.)
 -     for true, predicted in zip(y, y_hat):\n     >>>  && counts[true, predicted] >>> counts[y, y_hat]
 - predicted] += 1 >>> predicted] = 1
 ? A class that never occurs still has its row and column of zeros.
@@ -156,7 +158,7 @@ def my_confusion(y, y_hat, num_classes):
 - counts[true, >>> if true != predicted:\n            counts[true,
 ? The count starts at 1: begin with zeros.
 - torch.zeros >>> torch.ones
-? The `return` stands inside the loop: only the first pair counts.
+? Only the first pair counts: does the `return` stand inside the loop?
 -     return counts >>>         return counts
 ? That is a long row: reshape it to (num_classes, num_classes).
 - return counts >>> return counts.flatten()

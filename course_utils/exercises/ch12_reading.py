@@ -306,7 +306,7 @@ def my_occlusion(model, image, digit, size):
 ? The probability of `digit` is asked for, not that of the most probable class.
 - model(image[None]).softmax(1)[0, digit] >>> model(image[None]).softmax(1).max()
 & model(covered[None]).softmax(1)[0, digit] >>> model(covered[None]).softmax(1).max()
-? The `return` stands inside a loop: it ends everything after the first round.
+? Only the first round of a loop counts: does the `return` stand inside it?
 -     return drop >>>             return drop
 -     return drop >>>                 return drop
 """),
