@@ -248,7 +248,7 @@ def my_large_batch_lr(t, lr, batch_size, large_batch, warmup_steps):
 - lr + (target - lr) * share >>> target + (lr - target) * share
 ? The batch size is cut to a whole multiple: divide with `/`.
 - lr * large_batch / batch_size >>> lr * (large_batch // batch_size)
-? The warm-up never gets there: its last step before W jumps.
+? The rate stays at lr and jumps in step W: it rises along a straight line, a little in each step.
 - min(t / warmup_steps, 1) >>> (t // warmup_steps > 0)
 - lr + (target - lr) * share >>> lr if t < warmup_steps else target
 ? It is there one step too early: the straight line ends in step t = W.

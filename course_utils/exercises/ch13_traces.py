@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,19 @@ class _Counting(torch.optim.SGD):
         return super().step(*args, **kwargs)
 
 
+class _Kept:
+    """A tensor that a graph holds, and the piece it belongs to."""
+
+    def __init__(self, tensor: torch.Tensor, piece: int) -> None:
+        self.tensor, self.piece = tensor, piece
+
+
+def _keep(kept: weakref.WeakSet[_Kept], tensor: torch.Tensor, piece: int) -> _Kept:
+    one = _Kept(tensor, piece)
+    kept.add(one)
+    return one
+
+
 def _accumulate(answer: Any, n: int, micro_batch: int) -> dict[str, Any]:
     torch.default_generator.manual_seed(13)
     model = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3))
@@ -36,11 +50,22 @@ def _accumulate(answer: Any, n: int, micro_batch: int) -> dict[str, Any]:
     optimizer = _Counting(model.parameters(), lr=0.7)
     X, y = torch.randn(n, 4), torch.randint(0, 3, (n,))
     sizes: list[int] = []
-    model.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
-    answer(model, optimizer, X, y, micro_batch)
+    kept: weakref.WeakSet[_Kept] = weakref.WeakSet()  # what the graphs hold for `backward`
+    held: list[int] = []
+
+    def watch(_: Any, given: tuple) -> None:
+        sizes.append(len(given[0]))
+        held.append(len({one.piece for one in kept}))
+
+    model.register_forward_pre_hook(watch)
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: _keep(kept, tensor, len(sizes)), lambda one: one.tensor
+    ):
+        answer(model, optimizer, X, y, micro_batch)
     return {
         "steps of the optimizer": optimizer.steps,
         "never more than `micro_batch` images at once": max(sizes, default=0) <= micro_batch,
+        "the graph of a piece is gone before the next but one": max(held, default=0) <= 1,
         "the weights after the step": [p.detach().tolist() for p in model.parameters()],
     }
 
@@ -67,12 +92,13 @@ class _Dies:
 def _save(answer: Any) -> dict[str, Any]:
     old = {"epoch": 1, "weights": torch.arange(4.0)}
     new = {"epoch": 2, "weights": torch.arange(4.0) + 10}
-    # From inside: what an answer writes by a relative name stays here too.
+    # From beside it: what an answer writes by a relative name stays here, but in another folder.
     with (
-        tempfile.TemporaryDirectory() as folder,
-        contextlib.chdir(folder),
-        _file_calls(folder) as seen,
+        tempfile.TemporaryDirectory() as around,
+        contextlib.chdir(around),
+        _file_calls(folder := os.path.join(around, "checkpoints")) as seen,
     ):
+        os.mkdir(folder)
         path = Path(folder, "checkpoint.pt")
         answer(dict(old), str(path))
         first = _holds(path, old)
@@ -118,7 +144,7 @@ def _file_calls(folder: str) -> Iterator[dict[str, int]]:
 
     def spied(name: str) -> Any:
         def call(source: Any, *args: Any, **kwargs: Any) -> Any:
-            inside = os.path.realpath(os.path.dirname(source)) == os.path.realpath(folder)
+            inside = Path(os.path.realpath(source)).is_relative_to(os.path.realpath(folder))
             seen["elsewhere"] += name in ("rename", "replace") and not inside
             result = kept[name](source, *args, **kwargs)
             seen["gaps"] += not os.path.exists(os.path.join(folder, "checkpoint.pt"))
@@ -198,6 +224,20 @@ def my_accumulated_step(model, optimizer, X, y, micro_batch):
     optimizer.zero_grad()
     F.cross_entropy(model(X), y).backward()
     optimizer.step()
+? The graphs of all pieces are kept until the end, and need as much memory as the whole batch: call
+  `backward` in the loop.
+def my_accumulated_step(model, optimizer, X, y, micro_batch):
+    optimizer.zero_grad()
+    loss = 0
+    for X_part, y_part in zip(X.split(micro_batch), y.split(micro_batch)):
+        loss = loss + F.cross_entropy(model(X_part), y_part) * len(y_part) / len(y)
+    loss.backward()
+    optimizer.step()
+def my_accumulated_step(model, optimizer, X, y, micro_batch):
+    optimizer.zero_grad()
+    logits = torch.cat([model(X_part) for X_part in X.split(micro_batch)])
+    F.cross_entropy(logits, y).backward()
+    optimizer.step()
 ? The last images are left out: the last piece may be smaller.
 def my_accumulated_step(model, optimizer, X, y, micro_batch):
     optimizer.zero_grad()
@@ -240,8 +280,18 @@ def my_save(state, path):
     os.replace(temporary, path)
 """,
     wrong=mistakes(r"""
-? The program died while writing, and that has spoiled the old checkpoint: write to another file,
-  and give it the name at the end.
+? The program died while writing, and now half a file stands at `path`: write to another file, and
+  give it the name at the end.
+def my_save(state, path):
+    if os.path.exists(path):
+        os.replace(path, path + ".old")
+    torch.save(state, path)
+    if os.path.exists(path + ".old"):
+        os.remove(path + ".old")
+def my_save(state, path):
+    if os.path.exists(path):
+        os.replace(path, path + ".old")
+    torch.save(state, path)
 def my_save(state, path):
     torch.save(state, path)
 def my_save(state, path):
@@ -264,7 +314,8 @@ def my_save(state, path):
 - os.replace(temporary, path) >>> os.remove(temporary)
 ? Another file is left over after the save: the temporary file must be gone.
 -     os.replace >>>     if os.path.exists(path):\n        os.replace(path, path + ".backup")\n    os.replace
-? The new file is copied over the old one; a crash in the middle of the copy leaves half of it.
+? The old file itself is written over: a crash in the middle of that leaves half of it. Give the whole
+  new file its name with `os.replace`.
 - os.replace(temporary, path) >>> data = open(temporary, "rb").read()\n    with open(path, "wb") as file:\n        file.write(data)\n    os.remove(temporary)
 def my_save(state, path):
     import shutil
@@ -278,6 +329,12 @@ def my_save(state, path):
     shutil.copy(path + ".tmp", path)
 ? The old checkpoint is kept: the new state must take its place.
 - os.replace(temporary, path) >>> os.rename(temporary, path) if not os.path.exists(path) else os.remove(temporary)
+? The file gets its name even if the writing has failed: then half a checkpoint stands at `path`.
+def my_save(state, path):
+    try:
+        torch.save(state, path + ".tmp")
+    finally:
+        os.replace(path + ".tmp", path)
 ? The file holds something else than the state that was given.
 - torch.save(state, file) >>> torch.save(str(state), file)
 - torch.save(state, file) >>> torch.save(list(state), file)
@@ -289,6 +346,9 @@ def my_save(state, path):
     os.close(file)
     torch.save(state, name)
     os.replace(name, path)
+def my_save(state, path):
+    torch.save(state, "checkpoint.tmp")
+    os.replace("checkpoint.tmp", path)
 """),
     cases=lambda r: [case(label="")],
     probe=_save,

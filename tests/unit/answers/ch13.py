@@ -98,6 +98,35 @@ my_speedup = lambda n, c, size, bandwidth, latency: torch.tensor(
     "13.accumulate": [
         """
 def my_accumulated_step(model, optimizer, X, y, micro_batch):
+    parameters = list(model.parameters())
+    sums = [torch.zeros_like(p) for p in parameters]
+    losses = []
+    for part in torch.arange(len(X)).split(micro_batch):
+        loss = F.cross_entropy(model(X[part]), y[part], reduction="sum")
+        losses.append(loss)  # keeps the nodes of the graph, not what they held
+        for total, grad in zip(sums, torch.autograd.grad(loss, parameters)):
+            total += grad / len(X)
+    for p, grad in zip(parameters, sums):
+        p.grad = grad
+    optimizer.step()
+""",
+        """
+def my_accumulated_step(model, optimizer, X, y, micro_batch):
+    def closure():
+        optimizer.zero_grad()
+        total = 0.0
+        for X_part, y_part in DataLoader(TensorDataset(X, y), batch_size=micro_batch):
+            loss = nn.NLLLoss(reduction="sum")(model(X_part).log_softmax(1), y_part) / len(y)
+            loss.backward()
+            total += loss
+        return total
+
+    optimizer.step(closure)
+    optimizer.zero_grad()
+    model.eval()
+""",
+        """
+def my_accumulated_step(model, optimizer, X, y, micro_batch):
     optimizer.zero_grad()
     for start in range(0, len(y), micro_batch):
         part = slice(start, start + micro_batch)
@@ -129,6 +158,14 @@ def my_accumulated_step(model, optimizer, X, y, micro_batch):
 """,
     ],
     "13.save": [
+        """
+def my_save(state, path):
+    import tempfile
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(path) or ".") as folder:
+        other = os.path.join(folder, "half.pt")
+        torch.save(state, other)
+        os.replace(other, path)
+""",
         """
 def my_save(state, path):
     import tempfile
