@@ -127,9 +127,13 @@ class MyPlateau:
 - val_loss < self >>> val_loss <= self
 ? Every loss below the best one is good, however little it is below: there is no threshold here.
 - < self.best >>> < self.best * (1 - 1e-4)
-- < self.best >>> < self.best - 1e-4 * abs(self.best)
+- < self.best >>> < (self.best - 1e-4 * abs(self.best) if self.best < math.inf else self.best)
 - < self.best >>> < self.best - 1e-4
 - < self.best >>> < self.best - 1e-3
+? No epoch counts as good: is the loss compared with a best one that it is part of already, or with
+  NaN? (Infinity minus infinity is NaN.)
+- < self.best >>> < self.best - 1e-4 * abs(self.best)
+- if val_loss < >>> self.best = min(self.best, val_loss)\n        if val_loss <
 ? Keep the best loss when the rate falls; only the count starts again.
 - factor\n >>> factor\n            self.best = float("inf")\n
 - factor\n >>> factor\n            self.best = val_loss\n
@@ -151,12 +155,17 @@ class MyPlateau:
 ? You return the rate of the epoch that is over: lower `self.lr` first, then return it.
 - step(self, val_loss): >>> step(self, val_loss):\n        old = self.lr
 & return self.lr >>> return old
-? `step` returns nothing: it must return the rate for the next epoch.
+? An epoch gets nothing back: `step` must return the next rate each time, at its end.
 - return self.lr >>> self.lr
 ? It falls once only: lower the rate that is reached, not the first one.
 - self.lr *= self.factor >>> self.lr = self.first * self.factor
 & self.lr, self.factor, self.patience = >>> self.first = self.lr, self.factor, self.patience =
 ? The state is shared between two MyPlateau objects: keep it on `self`, set in `__init__`.
+- self.lr, self.factor >>> MyPlateau.lr, self.factor && self.lr *= >>> MyPlateau.lr *=
+- self.best, self.bad_epochs = float("inf"), 0\n\n >>> self.losses, self.bad_epochs = losses, 0\n\n
+& patience=2): >>> patience=2, losses=[]):
+& if val_loss < self.best: >>> self.losses.append(val_loss)\n        if val_loss < min(self.losses[:-1], default=math.inf):
+& self.best, self.bad_epochs = val_loss, 0 >>> self.bad_epochs = 0
 -         self.best, self.bad_epochs = float("inf"), 0\n\n >>> \n
 &     def __init__ >>>     best, bad = [float("inf")], [0]\n\n    def __init__
 & val_loss < self.best: >>> val_loss < self.best[0]:

@@ -292,7 +292,8 @@ def my_occlusion(model, image, digit, size):
 - ] = 0 >>> ] = 1
 - ] = 0 >>> ] = image.mean()
 - ] = 0 >>> ] = 0.5
-? All drops are 0: does the softmax run over the batch axis, so that each probability is 1?
+? All drops are 0: does the softmax run over the batch axis, so that each probability is 1? (Or is
+  the array one of whole numbers?)
 - model(image[None]).softmax(1) >>> model(image[None]).softmax(0)
 & model(covered[None]).softmax(1) >>> model(covered[None]).softmax(0)
 ? The drop is a difference, not a share of the probability before.

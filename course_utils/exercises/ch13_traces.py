@@ -59,14 +59,14 @@ def _accumulate(answer: Any, n: int, micro_batch: int) -> dict[str, Any]:
 
     model.register_forward_pre_hook(watch)
     with torch.autograd.graph.saved_tensors_hooks(
-        lambda tensor: _keep(kept, tensor, len(sizes)), lambda one: one.tensor
+        lambda tensor: _keep(kept, tensor.detach(), len(sizes)), lambda one: one.tensor
     ):
         answer(model, optimizer, X, y, micro_batch)
     return {
         "steps of the optimizer": optimizer.steps,
         "never more than `micro_batch` images at once": max(sizes, default=0) <= micro_batch,
-        "the graph of a piece is gone before the next but one": max(held, default=0) <= 1,
         "the weights after the step": [p.detach().tolist() for p in model.parameters()],
+        "the graph of a piece is gone before the next but one": max(held, default=0) <= 1,
     }
 
 
@@ -219,6 +219,8 @@ def my_accumulated_step(model, optimizer, X, y, micro_batch):
 - (loss * len(y_part) / len(y)) >>> optimizer.zero_grad()\n        loss
 ? The optimizer makes no step: the weights have not moved.
 -     optimizer.step() >>>     pass
+? The weights have not moved: no piece calls `backward` on its own loss.
+- .backward() >>>
 ? The model gets all the images at once, but only `micro_batch` of them fit into memory.
 def my_accumulated_step(model, optimizer, X, y, micro_batch):
     optimizer.zero_grad()
