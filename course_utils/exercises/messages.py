@@ -17,7 +17,7 @@ from course_utils.exercises.describing import (
 )
 from course_utils.exercises.exercise import Case, Exercise
 from course_utils.exercises.running import Outcome, Run
-from course_utils.exercises.values import Near, close, equal, stacked
+from course_utils.exercises.values import Near, canonical, close, equal, stacked
 
 # What a library says, and what it means for somebody who has just begun.
 ADVICE = {
@@ -55,6 +55,7 @@ ADVICE = {
     "prepares the places in which the module keeps its layers.",
     "'NoneType'": "Something is None there: a `.grad` before `backward()`, or a function without "
     "`return`?",
+    "dtype of NoneType": "Something is None there: a function without `return`?",
     "allocate": "That many numbers fit into no memory: can it be worked out without them?",
     "maximum recursion depth": "The function calls itself without end.",
     "positional argument": "It takes other arguments than the stub: keep the stub's first line.",
@@ -62,6 +63,7 @@ ADVICE = {
     "line.",
     "cannot be used in an answer": "Work with the arguments alone.",
 }
+NOT_FINITE = " Is something divided by 0, or does a number get too large on the way?"
 
 
 def advice(error: str) -> str:
@@ -111,11 +113,20 @@ def generic(
     if got.value is None:
         if wanted.value is None:
             return f"{call} gives `None`, but does not do what it should."
+        if any(right.value is None and not right.error for right in measure.outcomes):
+            return f"{call} gives `None`; expected is {describe(wanted.value)}."
         return f"{call} gives `None`. Is a `return` missing?"
     if text := _pattern(mine, failing, measure):
         few = np.size(stacked(got.value)) <= FEW
         return text + (seen(exercise, one, got, mine.kind) if few else "")
-    return difference(call, got, wanted)
+    text = difference(call, got, wanted)
+    return text if all(map(_finite, one.args)) else text.replace(NOT_FINITE, "")
+
+
+def _finite(argument: Any) -> bool:
+    """False where an argument has NaN or infinity in it before anything is computed."""
+    value = stacked(canonical(argument))
+    return not isinstance(value, np.ndarray) or bool(np.isfinite(value).all())
 
 
 def _pattern(mine: Run, failing: Sequence[int], measure: Run) -> str:
@@ -132,11 +143,15 @@ def _pattern(mine: Run, failing: Sequence[int], measure: Run) -> str:
     if all(a.ndim == 2 and same(a, b.T) for a, b in pairs):
         return "The result is transposed: rows and columns are exchanged."
     if all(a.shape == b.shape and b.size for a, b in pairs):
+        some = "In some cases, not in all, " if _some_are_right(failing, measure) else ""
         if all(same(a, -b) for a, b in pairs):
+            if some:
+                return f"{some}the sign is turned around."
             return "The sign is turned around: every number is the negative of the right one."
         ratio = _common_ratio(pairs)
-        if ratio and all(same(a, b * ratio) for a, b in pairs):
-            return f"Every number is {ratio:.4g} times the right one."
+        if f"{ratio:.4g}" not in "01" and all(same(a, b * ratio) for a, b in pairs):
+            text = f"{some}every number is {ratio:.4g} times the right one."
+            return text[0].upper() + text[1:]
     if all(a.ndim == b.ndim > 0 and len(a) == len(b) - 1 for a, b in pairs):
         if all(same(a, b[1:]) for a, b in pairs):
             return "The first entry is missing, all others are right."
@@ -145,6 +160,13 @@ def _pattern(mine: Run, failing: Sequence[int], measure: Run) -> str:
     if all(b.ndim and len(b) and a.shape == b.shape[1:] and same(a, b[-1]) for a, b in pairs):
         return "That is the last entry alone; all of them are wanted."
     return ""
+
+
+def _some_are_right(failing: Sequence[int], measure: Run) -> bool:
+    """Whether a case passes in which not all numbers are 0."""
+    passing = [outcome.value for i, outcome in enumerate(measure.outcomes) if i not in failing]
+    values = (value for value in map(stacked, passing) if isinstance(value, np.ndarray))
+    return any(np.any(value != 0) for value in values)
 
 
 def _common_ratio(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
@@ -210,7 +232,7 @@ def difference(call: str, outcome: Outcome, right: Outcome) -> str:
 def _not_finite(a: np.ndarray, b: np.ndarray) -> str:
     if np.isfinite(a).all() or not np.isfinite(b).all():
         return ""
-    return " Is something divided by 0, or does a number get too large on the way?"
+    return NOT_FINITE
 
 
 def _apart(got: float, wanted: float) -> tuple[Any, Any]:

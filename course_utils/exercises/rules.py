@@ -34,12 +34,18 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
 def autograd(wanted: bool) -> Callable[[Exercise, Any], str]:
     """For ``rules=(autograd(True),)`` where the prompt asks for autograd, (False) where it forbids.
 
-    Counts calls of ``backward`` and ``torch.autograd.grad``, also those that ``torch.func`` makes.
+    Counts calls of ``backward`` and ``torch.autograd.grad``, also those that ``torch.func`` makes,
+    and the dual numbers of the forward mode.
     """
+    homes = (
+        (torch.autograd, "backward"),
+        (torch.autograd, "grad"),
+        (torch.autograd.forward_ad, "make_dual"),
+    )
 
     def rule(exercise: Exercise, answer: Any) -> str:
         calls = []
-        kept = torch.autograd.backward, torch.autograd.grad
+        kept = [getattr(home, name) for home, name in homes]
 
         def spy(function: Callable) -> Callable:
             def counted(*args: Any, **kwargs: Any) -> Any:
@@ -48,13 +54,15 @@ def autograd(wanted: bool) -> Callable[[Exercise, Any], str]:
 
             return counted
 
-        torch.autograd.backward, torch.autograd.grad = map(spy, kept)
+        for (home, name), function in zip(homes, kept, strict=True):
+            setattr(home, name, spy(function))
         try:
             for kind in exercise.kinds:
                 if not calls:  # one call decides
                     run(exercise, answer, kind)
         finally:
-            torch.autograd.backward, torch.autograd.grad = kept
+            for (home, name), function in zip(homes, kept, strict=True):
+                setattr(home, name, function)
         if wanted and not calls:
             return "The numbers are right, but autograd has no part in them: call `backward()`."
         if not wanted and calls:

@@ -148,13 +148,16 @@ def _identical(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def unchanged(before: Any, after: Any) -> bool:
-    """Whether an argument, made plain before and after the call, is the same."""
+    """Whether an argument, made plain before and after the call, is the same.
+
+    What float32 loses where a number is nudged and nudged back is no change.
+    """
     if isinstance(before, tuple) and isinstance(after, tuple):
         return len(before) == len(after) and all(map(unchanged, before, after))
     if isinstance(before, np.ndarray) and isinstance(after, np.ndarray):
         return before.shape == after.shape and (
             _identical(before, after)
-            or np.allclose(before, after, rtol=1e-9, atol=1e-12, equal_nan=True)
+            or np.allclose(before, after, rtol=5e-7, atol=1e-8, equal_nan=True)
         )
     return type(before) is type(after)
 
