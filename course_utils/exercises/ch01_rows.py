@@ -12,9 +12,8 @@ from course_utils.exercises.rules import no_loop
 
 def _label_cases(r: np.random.Generator) -> Iterator[Case]:
     for labels, num_classes in (([2, 0, 1, 0], 5), ([1, 1], 2), ([3], 4), ([0, 0, 0], 4)):
-        yield case(labels, num_classes)
         yield case(np.array(labels), num_classes)
-    yield case([0, 0], 1)
+    yield case(np.array([0, 0]), 1)
     yield case(np.array([1, 2, 0]), 3)
     for n, num_classes in ((7, 2), (5, 11), (12, 4)):
         yield case(r.integers(0, num_classes, n), num_classes)
@@ -39,9 +38,9 @@ ROWS = (
         name="01.one_hot",
         title="one-hot rows by indexing",
         prompt="""
-Labels are integers, `labels` of shape (N,): a list, an array or a tensor. Many formulas want
-*one-hot* rows instead: shape (N, `num_classes`), each row 0 except for a 1 at the label's place.
-Write it without a loop.
+Labels are integers, `labels` of shape (N,), an array or a tensor. Many formulas want *one-hot* rows
+instead: shape (N, `num_classes`), each row 0 except for a 1 at the label's place. Write it without
+a loop.
 """,
         stub='''
 def my_one_hot(labels, num_classes):
@@ -102,7 +101,7 @@ def my_one_hot(labels, num_classes):
         cases=_label_cases,
         rules=(no_loop,),
         closing="Indexing with many labels at once picks that many rows.",
-        examples=(("my_one_hot([2, 0], 3)", "[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]"),),
+        examples=(("my_one_hot(torch.tensor([2, 0]), 3)", "[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]"),),
     ),
     Exercise(
         name="01.standardise",
@@ -220,8 +219,8 @@ def my_softmax(x):
 -  / e.sum(axis=-1, keepdims=True) >>> 
 ? That is the logarithm of the answer.
 - return e / e.sum(axis=-1, keepdims=True) >>> return x - np.log(e.sum(axis=-1, keepdims=True))
-? With three dimensions, or with one, it is another dimension than the last that you normalise over:
-  dimension −1 is the last, whatever their number.
+? It is not always the last dimension that you normalise over: dimension −1 is the last, whatever
+  their number.
 - axis=-1 >>> axis=min(1, e.ndim - 1)
 - axis=-1 >>> axis=1 if e.ndim == 2 else 0
 - axis=-1 >>> axis=1

@@ -118,6 +118,13 @@ def my_matmul_shape(a, b):
     "01.one_hot": [
         """
 def my_one_hot(labels, num_classes):
+    rows = torch.zeros(labels.shape[0], num_classes)
+    rows[torch.arange(labels.shape[0]), labels] = 1
+    return rows
+""",
+        "my_one_hot = lambda labels, num_classes: labels[:, None] == np.arange(num_classes)",
+        """
+def my_one_hot(labels, num_classes):
     return (np.asarray(labels)[:, None] == np.arange(num_classes)).astype(int)
 """,
         """
