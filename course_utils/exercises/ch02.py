@@ -47,11 +47,10 @@ def _powers(shape: tuple[int, ...], scale: float = 1.0) -> Callable[[Any], Any]:
 
 def _nudge_cases(r: np.random.Generator) -> Iterator[Case]:
     for X, h in (
-        ([1.0, -2.0, 0.5], 0.25),
         (np.array([1.0, -2.0, 0.5]), 0.25),
         (np.array([[0.3, 1.2, -0.7], [2.0, 0.4, 1.1]]), 0.25),
         (np.array([[1, 2], [3, 4]]), 0.2),
-        ([[1, -2, 1], [0, 1, 2]], 0.5),
+        (np.array([[1, -2, 1], [0, 1, 2]]), 0.5),
         (r.normal(size=(2, 3, 2)), 0.1),
         (r.normal(size=(1, 1)), 0.5),
     ):
@@ -88,13 +87,13 @@ def my_slope(f, x):
 ? That is the value of f, not its slope: call `backward()`, then look at .grad.
 - return x.grad.item() >>> return f(x)
 - f(x).backward()\n    return x.grad.item() >>> return f(x)
-? It gives None. `backward()` itself returns nothing: it writes the slope into the `.grad` of the
-  tensor. (Or is a `return` missing?)
+? It gives None. `backward()` itself returns nothing: it writes the slope into the `.grad` of x.
+  (Or is a `return` missing?)
 - f(x).backward()\n    return x.grad.item() >>> return f(x).backward()
 ? A whole number cannot carry a gradient: make a float out of it first.
 - float(x) >>> x
-? No tensor asked for a gradient: make it with `requires_grad=True`, and compute with that very
-  tensor.
+? No graph leads back to a tensor that asked for a gradient: make it with `requires_grad=True`, and
+  compute with that very tensor, outside of `no_grad`.
 - , requires_grad=True >>> 
 ? Twice the slope: `backward` was called twice, and it adds up.
 -     f(x).backward()\n >>>     f(x).backward()\n    f(x).backward()\n
@@ -190,7 +189,7 @@ $$f'(x) \approx \frac{-f(x+2h) + 8f(x+h) - 8f(x-h) + f(x-2h)}{12h}$$
 
 has an error that falls with $h^4$. Write the gradient with this formula, for an array `X` of *any*
 shape, one entry at a time. The result has the shape of `X`. `f` takes an array and returns a
-number. `X` may be a list, or nested lists, may hold integers, and must be unchanged afterwards.
+number. `X` may hold integers, and it must be unchanged afterwards.
 """,
         stub='''
 def my_sharper_gradient(f, X, h=0.01):
@@ -254,7 +253,8 @@ def my_sharper_gradient(f, X, h=0.01):
 - X = np.array(X, dtype=float) >>> X = np.asarray(X, dtype=float) &&         X[index] = old\n >>> 
 ? The h that is passed must be used; yours is fixed.
 - X = np >>> h = 0.01\n    X = np
-? That is the exact gradient; wanted is what the formula with its h gives.
+? That is the exact gradient, or one with an h of its own: wanted is what the formula gives with the
+  h that is passed.
 def my_sharper_gradient(f, X, h=0.01):
     X = torch.tensor(X, dtype=torch.float64, requires_grad=True)
     f(X).backward()
@@ -268,7 +268,7 @@ def my_sharper_gradient(f, X, h=0.01):
         closing="Four calls of f per entry, and at h = 0.01 already eight digits or so.",
         examples=(
             (
-                "my_sharper_gradient(lambda X: (X**3).sum(), [[1, 2], [3, 4]])",
+                "my_sharper_gradient(lambda X: (X**3).sum(), np.array([[1, 2], [3, 4]]))",
                 "[[3.0, 12.0], [27.0, 48.0]]",
             ),
         ),

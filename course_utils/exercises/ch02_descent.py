@@ -32,11 +32,10 @@ def _descend_cases(r: np.random.Generator) -> Iterator[Case]:
 
 
 def _line_cases(r: np.random.Generator) -> Iterator[Case]:
-    yield case([0.0, 1.0, 2.0, 4.0], [1.0, 2.5, 3.0, 6.0], 0.05, 4)
-    yield case([1.0, 2.0], [1.0, 3.0], 0.1, 1)
-    yield case([1.0, 2.0], [1.0, 3.0], 0.1, 2)
-    yield case([3.0], [-1.0], 0.02, 3)
-    yield case([1.0, 2.0], [1.0, 3.0], 0.1, 0)
+    yield case(np.array([0.0, 1.0, 2.0, 4.0]), np.array([1.0, 2.5, 3.0, 6.0]), 0.05, 4)
+    for num_steps in (1, 2, 0):
+        yield case(np.array([1.0, 2.0]), np.array([1.0, 3.0]), 0.1, num_steps)
+    yield case(np.array([3.0]), np.array([-1.0]), 0.02, 3)
     for n, lr, num_steps in ((3, 0.1, 12), (5, 0.2, 6)):
         x = r.normal(size=n)
         yield case(x, -2 * x + r.normal(size=n) + 0.5, lr, num_steps)
@@ -146,7 +145,7 @@ def my_descend(grad, start, lr, num_steps):
         title="fit a line with autograd",
         prompt=r"""
 Fit $\hat y = w x + b$ to points by gradient descent with autograd. `x` and `y` hold N numbers each:
-lists, arrays or tensors. Start with $w = b = 0$. In each of the `num_steps` steps compute the
+two arrays or two tensors. Start with $w = b = 0$. In each of the `num_steps` steps compute the
 *mean* of the squared errors over the points, call `backward`, and move both parameters by $-\eta$
 times their gradient, with $\eta$ = `lr`. Return `(w, b)`.
 """,
@@ -234,7 +233,12 @@ def my_fit_line(x, y, lr, num_steps):
         rules=(autograd(True),),
         closing="This loop trains every network of the course; chapter 05 puts it into better "
         "clothes.",
-        examples=(("my_fit_line([0.0, 1.0, 2.0], [1.0, 3.0, 5.0], 0.35, 45)", "[2.0, 1.0]"),),
+        examples=(
+            (
+                "my_fit_line(torch.tensor([0.0, 1, 2]), torch.tensor([1.0, 3, 5]), 0.35, 45)",
+                "[2.0, 1.0]",
+            ),
+        ),
     ),
     Exercise(
         name="02.jacobian",
@@ -309,6 +313,7 @@ def my_jacobian(f, x):
 - v[i] = 1.0 >>> v[i] = y[i].item()
 """),
         cases=_jacobian_cases,
+        rules=(autograd(True),),
         kinds=("tensor",),
         tolerance=1e-5,
         closing="m outputs, m backward passes: for a loss (m = 1) one pass is all it takes.",

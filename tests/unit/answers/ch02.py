@@ -4,6 +4,10 @@ RIGHT = {
     "02.slope": [
         """
 def my_slope(f, x):
+    return torch.func.jvp(f, (torch.tensor(float(x)),), (torch.tensor(1.0),))[1].item()
+""",
+        """
+def my_slope(f, x):
     x = torch.tensor([float(x)], dtype=torch.float64).requires_grad_()
     return torch.autograd.grad(f(x), x)[0]
 """,
@@ -157,6 +161,17 @@ my_descend = lambda grad, start, lr, num_steps: list(
     "02.fit_line": [
         """
 def my_fit_line(x, y, lr, num_steps):
+    theta = torch.zeros(2, dtype=x.dtype, requires_grad=True)
+    A = torch.stack([x, torch.ones_like(x)], dim=1)
+    for _ in range(num_steps):
+        theta.grad = None
+        ((A @ theta - y).pow(2).sum() / x.shape[0]).backward()
+        with torch.no_grad():
+            theta.sub_(lr * theta.grad)
+    return theta.tolist()
+""",
+        """
+def my_fit_line(x, y, lr, num_steps):
     x, y = torch.tensor(x), torch.tensor(y)
     params = torch.zeros(2, dtype=x.dtype, requires_grad=True)
     optimizer = torch.optim.SGD([params], lr=lr)
@@ -286,6 +301,9 @@ EQUIVALENT = {
             "the order does not matter"
         ),
         "return (w.item(), b.item()) >>> return (w, b.item())": "a tensor with one number is one",
+        "x, y = (torch.as_tensor(x), torch.as_tensor(y)) >>> x, y = (x, torch.as_tensor(y))": (
+            "right for tensors, and for arrays a number times an array is one"
+        ),
     },
     "02.jacobian": {
         "return torch.stack(rows) >>> return rows": "a list of rows is a matrix too",
