@@ -38,7 +38,7 @@ Take the network of section 5 and change two things: the hidden layer uses tanh,
 has no activation. So $A = \tanh(XW_1 + b_1)$, $Y = AW_2 + b_2$, and the loss is
 $L = \frac{1}{N}\sum (Y - T)^2$ with $Y$ and $T$ of shape $(N, 1)$. Return the four gradients
 `dW1, db1, dW2, db2`, each in the shape of its parameter. Do it by hand; autograd may
-confirm it.
+confirm it. The arguments stay as they are.
 """,
         stub='''
 def my_gradients(X, T, W1, b1, W2, b2):
@@ -69,14 +69,14 @@ def my_gradients(X, T, W1, b1, W2, b2):
 - 2 * (Y - T) >>> (Y - T)
 ? The slope of tanh is missing from D1.
 -  * (1 - A**2) >>> 
-? 1 − A² takes the output A of tanh, not the sum before it.
+? 1 − A² takes the output A of tanh as it is: not the sum before it, and no tanh of A.
 - (1 - A**2) >>> (1 - (X @ W1 + b1)**2)
 - (1 - A**2) >>> (1 - np.tanh(A)**2)
 ? A bias gradient is a sum over the samples; the 1/N stands in D2 already.
 - D1.sum(axis=0) >>> D1.mean(axis=0) && D2.sum(axis=0) >>> D2.mean(axis=0)
 - D1.sum(axis=0) >>> D1.mean(axis=0)
 - D2.sum(axis=0) >>> D2.mean(axis=0)
-? The output has no activation here, so D2 has no factor Y·(1 − Y).
+? The output has no activation here, so D2 has no factor such as Y·(1 − Y) or 1 − Y².
 - 2 * (Y - T) / >>> 2 * (Y - T) * Y * (1 - Y) /
 - 2 * (Y - T) / >>> 2 * (Y - T) * (1 - Y**2) /
 ? The sign is turned around: the derivative of (Y − T)² is 2(Y − T).
@@ -95,7 +95,7 @@ def my_gradients(X, T, W1, b1, W2, b2):
 ? The gradient of a bias is summed over the samples, dimension 0.
 - D1.sum(axis=0) >>> D1.sum() && D2.sum(axis=0) >>> D2.sum()
 - D1.sum(axis=0) >>> D1 && D2.sum(axis=0) >>> D2
-? The biases are missing in the forward pass.
+? A bias is missing in the forward pass: both layers add theirs.
 - X @ W1 + b1 >>> X @ W1 && A @ W2 + b2 >>> A @ W2
 - X @ W1 + b1 >>> X @ W1
 - A @ W2 + b2 >>> A @ W2
@@ -106,6 +106,7 @@ def my_gradients(X, T, W1, b1, W2, b2):
 - len(X) >>> len(W2)
 """),
         cases=_gradient_cases,
+        pure=True,
         closing="All four agree with autograd. That is backpropagation, and chapter 04 makes it a "
         "habit.",
     ),
@@ -117,7 +118,7 @@ Build, without any training, a sum of ReLUs whose graph goes through given point
 $k_0 < k_1 < \dots < k_m$ and `heights` $h_0, \dots, h_m$, both of shape $(m+1,)$, with $m$ at least
 1. Between the knots the graph is straight; outside, the first and the last piece go on. Start with
 the first straight line and add one ReLU for each inner knot: $c_i\,\max(0, x - k_i)$, where $c_i$
-is the *change* of the slope there.
+is the *change* of the slope there. The arguments stay as they are.
 """,
         stub='''
 def my_polyline(x, knots, heights):
@@ -173,6 +174,7 @@ def my_polyline(x, knots, heights):
 - x - knots[i]) >>> x - knots[i + 1])
 """),
         cases=_polyline_cases,
+        pure=True,
         closing="Every bend is one ReLU: a network with m hidden units can bend a line m times.",
         examples=(
             (
