@@ -149,7 +149,7 @@ def my_worst_entry(f, X, grad, h=1e-4):
 - np.unravel_index(np.argmax(apart), X.shape) >>> apart
 ? The last index comes back, whatever the differences are.
 - np.unravel_index(np.argmax(apart), X.shape) >>> index
-? Only the first entry is measured: is the `return` inside the loop?
+? The first entry comes back, not the one with the largest difference: is a `return` inside the loop?
 -     return np >>>         return np
 """),
         cases=_worst_cases,
@@ -192,7 +192,7 @@ def my_divide(a, b):
 ? A plain number comes back: a `Scalar` is needed, or the graph ends here.
 def my_divide(a, b):
     return a.value / b.value
-? The result hangs on nothing: pass the pairs (node, slope) for a and b as inputs.
+? Nothing arrives at a and b: pass the pairs (node, slope) for a and b themselves as inputs.
 def my_divide(a, b):
     return Scalar(a.value / b.value)
 def my_divide(a, b):
