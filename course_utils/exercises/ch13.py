@@ -16,7 +16,7 @@ def _average_cases(r: np.random.Generator) -> Iterator[Case]:
         ([40, 7, 17], (3, 2)),
         ([5, 5], (4,)),
         ([6], (2, 1, 3)),
-        ([1, 2, 3, 4, 5], ()),
+        ([1, 2, 3, 4, 5], (1, 2)),
     ):
         yield case([np.array(r.normal(size=shape)) for _ in sizes], sizes)
 

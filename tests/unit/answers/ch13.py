@@ -98,6 +98,22 @@ my_speedup = lambda n, c, size, bandwidth, latency: torch.tensor(
     "13.accumulate": [
         """
 def my_accumulated_step(model, optimizer, X, y, micro_batch):
+    weights = {name: p.detach() for name, p in model.named_parameters()}
+
+    def loss(weights, X, y):
+        logits = torch.func.functional_call(model, weights, (X,))
+        return F.cross_entropy(logits, y, reduction="sum")
+
+    for p in model.parameters():
+        p.grad = torch.zeros_like(p)
+    for part in zip(X.split(micro_batch), y.split(micro_batch)):
+        grads = torch.func.grad(loss)(weights, *part)
+        for name, p in model.named_parameters():
+            p.grad += grads[name] / len(X)
+    optimizer.step()
+""",
+        """
+def my_accumulated_step(model, optimizer, X, y, micro_batch):
     optimizer.zero_grad()
     for k in range(math.ceil(len(X) / micro_batch)):
         part = slice(k * micro_batch, (k + 1) * micro_batch)
