@@ -12,24 +12,31 @@ from course_utils.exercises.exercise import Case, Exercise, case, mistakes
 
 def _constant_cases(r: np.random.Generator) -> Iterator[tuple]:
     series = [[4.0, -1.0, 0.5, 30.0, 2.0], [-7.0, 1.0, 1.5, 2.0, 5.0], [2.0, 2.0, 5.0], [-3.5]]
+    series += [[0.0, 6.0, 0.0, -1.0, -2.0], [0.00021, 0.00013, 0.00047]]
     for y in [*map(np.array, series), r.normal(size=9) * 4, r.exponential(size=25)]:
         for loss in ("MSE", "MAE"):
             yield y.copy(), loss
 
 
 def _batch_cases(r: np.random.Generator) -> Iterator[tuple]:
-    yield [0.5, 0.3, 2.0], [64, 64, 8]
-    yield [0.2, 0.4], [32, 32]
-    yield [0.7], [5]
+    for losses, sizes in (
+        ([0.5, 0.3, 2.0], [64, 64, 8]),
+        ([0.2, 0.4], [32, 32]),
+        ([0.7], [5]),
+        ([0.5, 0.5, 0.25, 0.5], [8, 8, 8, 3]),
+        ([0.00021, 0.00013], [4, 1]),
+    ):
+        yield np.array(losses), np.array(sizes)
     for count in (3, 6, 9):
-        sizes = r.integers(1, 40, count)
-        yield r.exponential(size=count).tolist(), sizes.tolist()
+        yield r.exponential(size=count), r.integers(1, 40, count)
 
 
 def _smooth_l1_cases(r: np.random.Generator) -> Iterator[tuple]:
     for beta in (0.5, 2.5, 1.0):
         yield np.array([1.3, -2.0, 0.5, 4.0]), np.array([1.2, 1.0, 0.9, 2.0]), beta
     yield np.array([0.3]), np.array([1.0]), 0.2
+    yield np.array([1.5, 0.0, -0.5]), np.array([1.0, 0.0, 0.25]), 0.5
+    yield np.array([0.0011, 0.0002]), np.array([0.001, 0.0025]), 0.001
     yield np.array([0.3]), np.array([1.0]), 3.0
     for size, beta in ((7, 0.1), (12, 0.8), (5, 4.0)):
         yield r.normal(size=size) * 2, r.normal(size=size), beta
@@ -80,9 +87,9 @@ def my_best_constant(y, loss):
 - np.mean(y) >>> np.var(y)
 - np.median(y) >>> abs(y - np.median(y)).mean()
 - np.mean(y) >>> np.var(y) && np.median(y) >>> abs(y - np.median(y)).mean()
-? `loss` is not used: the mean is best for one of the two losses only.
+? The mean comes out for both losses; it is best for one of them only.
 - np.median(y) >>> np.mean(y)
-? `loss` is not used: the median is best for one of the two losses only.
+? The median comes out for both losses; it is best for one of them only.
 - np.mean(y) >>> np.median(y)
 ? That is a neighbour of the median: of N sorted targets it has (N − 1) / 2 on each side.
 - np.median(y) >>> sorted(y)[len(y) // 2 - 1]
@@ -107,9 +114,9 @@ def my_best_constant(y, loss):
         name="07.mean_of_batches",
         title="from the batches to the whole",
         prompt=r"""
-A validation set was read in batches, and the last one was short. The list `batch_losses` holds the
-*mean* loss of each batch and the list `batch_sizes` the number of samples in each. Return the mean
-loss over all samples.
+A validation set was read in batches, and the last one was short. `batch_losses` holds the *mean*
+loss of each batch and `batch_sizes` the number of samples in each. Return the mean loss over all
+samples.
 """,
         stub='''
 def my_mean_of_batches(batch_losses, batch_sizes):
@@ -164,7 +171,8 @@ def my_mean_of_batches(batch_losses, batch_sizes):
 """),
         cases=_batch_cases,
         closing="`training.fit` and `training.evaluate` average in this way.",
-        examples=(("my_mean_of_batches([1.0, 4.0], [3, 1])", "1.75"),),
+        kinds=("array", "tensor", "list"),
+        examples=(("my_mean_of_batches(np.array([1.0, 4.0]), np.array([3, 1]))", "1.75"),),
     ),
     Exercise(
         name="07.smooth_l1",
@@ -220,6 +228,11 @@ def my_smooth_l1(y_hat, y, beta):
 - d < beta >>> d < 1
 ? The pieces meet where d itself is beta, not its square.
 - d < beta >>> d**2 < beta
+? An error of exactly beta belongs to one of the pieces: to neither or to both is wrong.
+- np.where(d < beta, d**2 / (2 * beta), d - beta / 2) >>> np.select([d < beta, d > beta], [NEAR, FAR])
+& [NEAR, FAR] >>> [d**2 / (2 * beta), d - beta / 2]
+- np.where(d < beta, d**2 / (2 * beta), d - beta / 2) >>> ((d <= beta) * d**2 / (2 * beta) + FAR)
+& FAR >>> (d >= beta) * (d - beta / 2)
 ? Each error chooses its piece for itself: here one decides for all.
 - d < beta >>> d.mean() < beta
 - d < beta >>> d.max() < beta

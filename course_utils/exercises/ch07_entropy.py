@@ -15,6 +15,7 @@ def _bce_cases(r: np.random.Generator) -> Iterator[Case]:
     for size in (2, 9):
         yield case(r.normal(size=size) * 2, r.integers(0, 2, size) * 1.0)
     yield case(r.normal(size=5), np.zeros(5))
+    yield case(np.array([5.5, -5.0]), np.array([1.0, 0.0]))
     for logit in (1000.0, -1000.0, 40.0):
         for target in (0.0, 1.0):
             yield edge(np.array([logit]), np.array([target]))
