@@ -29,6 +29,7 @@ def _matrix_cases(r: np.random.Generator) -> Iterator[tuple]:
     yield (np.array([[1.0, -2.0], [-2.0, 5.0]]),)
     yield (np.diag([0.1, 4.0]),)
     yield (np.array([[2.5]]),)
+    yield (np.array([[700.0, 100.0], [100.0, 900.0]]),)
     for values in ([0.5, 1.0, 3.0, 8.0], [6.0, 2.0, 0.3], [0.01, 0.02]):
         turn = np.linalg.qr(r.normal(size=(len(values), len(values))))[0]
         A = turn @ np.diag(values) @ turn.T
@@ -36,7 +37,13 @@ def _matrix_cases(r: np.random.Generator) -> Iterator[tuple]:
 
 
 def _rate_cases(r: np.random.Generator) -> Iterator[tuple]:
-    yield from ((0.4, 256, 32, 1.0), (0.1, 32, 32, 9.0), (0.3, 10, 25, 9.0), (2.0, 8, 8, 0.7))
+    yield from (
+        (0.4, 256, 32, 1.0),
+        (0.0007, 32, 8, 0.1),
+        (0.1, 32, 32, 9.0),
+        (0.3, 10, 25, 9.0),
+        (2.0, 8, 8, 0.7),
+    )
     for most in (0.05, 0.3, 5.0):
         lr, size, new = r.uniform(0.01, 1), r.integers(1, 300), r.integers(1, 300)
         yield float(lr), int(size), int(new), most
@@ -101,7 +108,7 @@ def my_num_updates(num_images, batch_size, num_epochs):
         prompt=r"""
 For the quadratic loss $L(w) = \tfrac12 w^\top A w$ with a symmetric matrix $A$ of shape (n, n),
 all of whose eigenvalues are positive, return the bound that the learning rate of gradient descent
-must stay below. `A` is an array or a list of rows.
+must stay below.
 """,
         stub='''
 def my_max_lr(A):
@@ -115,7 +122,7 @@ def my_max_lr(A):
         ),
         solution="""
 def my_max_lr(A):
-    return 2 / np.linalg.eigvalsh(np.asarray(A, dtype=float)).max()
+    return 2 / np.linalg.eigvalsh(A).max()
 """,
         wrong=mistakes(r"""
 ? 1/λmax is only half of the bound: up to 2/λmax the steps still shrink.
@@ -124,33 +131,33 @@ def my_max_lr(A):
 - .max() >>> .min()
 - .max() >>> .min() && 2 / >>> 1 /
 ? The entries of A are not enough: take its eigenvalues.
-- np.linalg.eigvalsh(np.asarray(A, dtype=float)) >>> np.asarray(A)
-- np.linalg.eigvalsh(np.asarray(A, dtype=float)) >>> np.diag(A)
+- np.linalg.eigvalsh(A) >>> np.asarray(A)
+- np.linalg.eigvalsh(A) >>> np.diag(A)
 ? That is the sum of the eigenvalues; only the largest counts.
 - .max() >>> .sum()
-- np.linalg.eigvalsh(np.asarray(A, dtype=float)).max() >>> np.trace(A)
+- np.linalg.eigvalsh(A).max() >>> np.trace(A)
 ? That is the mean of the eigenvalues; only the largest counts.
 - .max() >>> .mean()
 ? That is the product of the eigenvalues; only the largest counts.
 - .max() >>> .prod()
-- np.linalg.eigvalsh(np.asarray(A, dtype=float)).max() >>> np.linalg.det(A)
+- np.linalg.eigvalsh(A).max() >>> np.linalg.det(A)
 ? 2/(λmin + λmax) is the fastest rate, not the largest one.
-- np.linalg.eigvalsh(np.asarray(A, dtype=float)).max() >>> sum(np.linalg.eigvalsh(A)[[0, -1]])
+- np.linalg.eigvalsh(A).max() >>> sum(np.linalg.eigvalsh(A)[[0, -1]])
 ? That is the condition number, not a learning rate.
-- 2 / np.linalg.eigvalsh(np.asarray(A, dtype=float)).max() >>> np.linalg.cond(A)
+- 2 / np.linalg.eigvalsh(A).max() >>> np.linalg.cond(A)
 ? Turned over: a steeper loss needs a smaller rate.
 - 2 / np >>> 2 * np
 - 2 / np >>> 0.5 * np
 ? That is the largest eigenvalue itself; the bound is a rate.
 - 2 / np >>> np
 ? The norm of A counts all its entries; only the largest eigenvalue counts.
-- np.linalg.eigvalsh(np.asarray(A, dtype=float)).max() >>> np.linalg.norm(A)
+- np.linalg.eigvalsh(A).max() >>> np.linalg.norm(A)
 ? Which one is the largest? `eigvalsh` sorts in ascending order, so it comes last.
-- eigvalsh(np.asarray(A, dtype=float)).max() >>> eigvalsh(A)[:2].max()
+- eigvalsh(A).max() >>> eigvalsh(A)[:2].max()
 """),
         cases=_matrix_cases,
         closing="Up to this rate every direction shrinks; from here on the steepest one grows.",
-        examples=(("my_max_lr([[2.0, 1.0], [1.0, 2.0]])", "0.6667"),),
+        examples=(("my_max_lr(np.array([[2.0, 1.0], [1.0, 2.0]]))", "0.6667"),),
     ),
     Exercise(
         name="08.scaled_lr",
