@@ -185,7 +185,8 @@ def _finish(surface: Surface, walked: list[tuple[float, float]], num_steps: int)
 
 def _own_update(rule: Any, lr: float) -> Callable[[np.ndarray, np.ndarray], Any]:
     """The ``update(w, grad)`` of a new run of the learner's rule."""
-    if not isinstance(rule, type) and callable(getattr(rule, "update", None)):
+    is_object = not isinstance(rule, type) and not inspect.isfunction(rule)
+    if is_object and callable(getattr(rule, "update", None)):
         return _deep_copy(rule).update
     if not callable(rule):
         raise OwnRuleError(
@@ -258,7 +259,7 @@ def _two_numbers(answer: Any, step: int) -> tuple[float, float]:
     if answer is None:
         raise OwnRuleError(f"step {step}: your rule returned None; is a return missing?", step)
     try:
-        array = np.asarray(answer, dtype=np.float64)
+        array = np.asarray(_without_graph(answer), dtype=np.float64)
     except Exception:
         raise OwnRuleError(
             f"step {step}: your rule must return an array of two numbers, got {answer!r}", step
@@ -274,6 +275,13 @@ def _two_numbers(answer: Any, step: int) -> tuple[float, float]:
             f"step {step}: your rule returned NaN (0/0, or the root of a negative number?)", step
         )
     return x, y
+
+
+def _without_graph(answer: Any) -> Any:
+    """A rule may compute with tensors, also inside a list."""
+    if isinstance(answer, list | tuple):
+        return [item.detach() if hasattr(item, "detach") else item for item in answer]
+    return answer.detach().cpu() if hasattr(answer, "detach") else answer
 
 
 def ema(values: Any, beta: float, bias_correction: bool = False) -> np.ndarray:

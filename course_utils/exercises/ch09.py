@@ -15,15 +15,16 @@ from course_utils.exercises.values import canonical
 
 
 def _ema_cases(r: np.random.Generator) -> Iterator[Case]:
-    yield case([4.0, -1.0, 2.0, 2.0, 7.0], 0.9)
+    yield case(np.array([4.0, -1.0, 2.0, 2.0, 7.0]), 0.9)
     yield case(np.array([3.0, 1.0]), 0.0)
-    yield case([-2.5], 0.7)
+    yield case(np.array([-2.5]), 0.7)
+    yield case(np.array([0.00021, 0.00013, 0.0]), 0.5)
     for steps, beta in ((4, 0.6), (12, 0.8), (30, 0.97)):
         yield case(r.normal(size=steps) * 3, beta)
 
 
 def _lr_cases(r: np.random.Generator) -> Iterator[tuple]:
-    yield from ((0.1, 0.9), (0.02, 0.99), (1.0, 0.6), (0.3, 0.0), (2.5, 0.2))
+    yield from ((0.1, 0.9), (0.02, 0.99), (0.0007, 0.95), (1.0, 0.6), (0.3, 0.0), (2.5, 0.2))
     for _ in range(3):
         yield float(r.uniform(0.01, 3)), float(r.uniform(0, 1))
 
@@ -82,7 +83,7 @@ EXERCISES = (
         prompt=r"""
 Write the exponentially weighted average $S_t = \beta S_{t-1} + (1-\beta)\,Y_t$ with $S_0 = 0$, and
 return the *corrected* averages $S_t / (1-\beta^t)$ for $t = 1 \dots T$. `values` holds
-$Y_1 \dots Y_T$ in a list or an array, and `beta` is at least 0 and below 1.
+$Y_1 \dots Y_T$, and `beta` is at least 0 and below 1.
 """,
         stub='''
 def my_ema(values, beta):
@@ -110,7 +111,8 @@ def my_ema(values, beta):
 &  / (1 - beta**t) >>> 
 - beta * average + (1 - beta) * value >>> (1 - beta) * average + beta * value
 & beta**t >>> (1 - beta)**t
-? The weight of the new value is missing: it counts 1 − beta.
+? The new value counts 1 − beta, and the sum is divided by 1 − beta**t: here the weight is missing
+  or divided away.
 - (1 - beta) * value >>> value
 - (1 - beta) * value >>> value
 &  / (1 - beta**t) >>> 
@@ -147,7 +149,8 @@ def my_ema(values, beta):
 """),
         cases=_ema_cases,
         closing="Thanks to the correction the first average is the first value, whatever beta is.",
-        examples=(("my_ema([1.0, 2.0, 3.0], 0.5)", "[1.0, 1.6667, 2.4286]"),),
+        kinds=("array", "tensor", "list"),
+        examples=(("my_ema(np.array([1.0, 2.0, 3.0]), 0.5)", "[1.0, 1.6667, 2.4286]"),),
     ),
     Exercise(
         name="09.pytorch_lr",
@@ -231,7 +234,8 @@ def my_adamw_update(w, grad, adam, lr, weight_decay):
 -  * (1 - lr * weight_decay) >>> 
 ? The weights grow: the factor is 1 − lr·weight_decay, not 1 + ….
 - 1 - lr >>> 1 + lr
-? Adam has no part in it: after the decay comes `adam.update`, with the plain gradient.
+? Adam's step is not in the result: after the decay comes what `adam.update` returns for the plain
+  gradient.
 - adam.update(w * (1 - lr * weight_decay), grad) >>> w * (1 - lr * weight_decay)
 - adam.update(w * (1 - lr * weight_decay), grad) >>> w * (1 - lr * weight_decay) - lr * grad
 ? The gradient shrinks as well; only w decays.

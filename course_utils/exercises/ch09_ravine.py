@@ -33,7 +33,7 @@ def _race(answer: Any) -> dict[str, Any]:
         "loss": path.losses[-1],
         "first": int(np.argmax(path.losses < TARGET)),
         "x": path.points[:, 0],
-        "y": path.points[-1, 1],
+        "y": path.points[:, 1],
         "elsewhere": np.nan_to_num(moved, nan=np.inf).max(),
     }
 
@@ -57,7 +57,7 @@ def _own_path(answer: Any, bottom: tuple[float, float], start: tuple[float, floa
 
 def _with_own_settings(answer: Any) -> Any:
     """So that a class or factory keeps its own ``lr`` instead of the race's."""
-    if hasattr(answer, "update") and not isinstance(answer, type):
+    if hasattr(answer, "update") and not inspect.isclass(answer) and not inspect.isfunction(answer):
         return answer
     if not callable(answer):
         raise NotYet("A class with `update(w, grad)` is expected. Pass the class: `MyRule`.")
@@ -71,20 +71,23 @@ def _with_own_settings(answer: Any) -> Any:
 
 
 def _goal(race: dict[str, Any]) -> str:
-    loss, x, y = float(race["loss"]), race["x"], float(race["y"])
+    loss, x, y = float(race["loss"]), race["x"], race["y"]
     if race["diverged"]:
         return (
             "Its steps are too long for the steep direction y: the path diverges in step "
             f"{race['diverged']:.0f}."
         )
     if not loss < TARGET:
-        if 2 * y**2 > 0.05 * x[-1] ** 2:
+        if 2 * y[-1] ** 2 > 0.05 * x[-1] ** 2:
             why = "Across the valley it still swings: take shorter steps or remember less."
+            if (y[-20:] > 0).all() or (y[-20:] < 0).all():
+                why = "It has not even arrived across the valley: take longer steps there."
         elif (x > 0).any():
             why = "Along the valley it shot past the minimum: remember less."
         else:
             why = "Along the valley it is not there yet: take longer steps or remember more."
-        return f"{why} After {NUM_STEPS} steps the loss is {loss:.4f} at ({x[-1]:.2f}, {y:.2f})."
+        end = f"({x[-1]:.2f}, {y[-1]:.2f})"
+        return f"{why} After {NUM_STEPS} steps the loss is {loss:.4f} at {end}."
     if not race["elsewhere"] < ARRIVED:
         return (
             "In the race the rule arrives, but not where the same ravine stands elsewhere, or from "
@@ -134,6 +137,9 @@ class MyRule:
 - momentum=0.6 >>> momentum=0.97
 ? Across the valley it still swings: take shorter steps or remember less.
 - lr=0.4, momentum=0.6 >>> lr=0.499, momentum=0.0
+? It has not even arrived across the valley: take longer steps there.
+- lr=0.4, momentum=0.6 >>> lr=0.001, momentum=0.6
+- w - self.lr * self.v >>> w
 ? Its steps are too long for the steep direction y: the path diverges
 - lr=0.4, momentum=0.6 >>> lr=0.7, momentum=0.0
 ? In the race the rule arrives, but not where the same ravine stands elsewhere

@@ -20,10 +20,10 @@ def _rmsprop_cases(r: np.random.Generator) -> Iterator[Case]:
     # A large eps shows where it is added; the default one shows beside small gradients.
     for settings, shape, size in (
         ({"lr": 0.1, "alpha": 0.6, "eps": 0.5}, (2,), 2.0),
-        ({"lr": 0.03, "alpha": 0.95, "eps": 0.2}, (3, 2), 1.0),
+        ({"lr": 0.03, "alpha": 0.95, "eps": 0.2}, (4,), 1.0),
         ({"lr": 0.2, "alpha": 0.8, "eps": 0.1}, (1,), 1.0),
         ({}, (3,), 1.0),
-        ({}, (2, 2), 1e-8),
+        ({}, (2,), 1e-8),
     ):
         grads = [r.normal(size=shape) * size for _ in range(6)]
         if size == 1e-8:
@@ -57,7 +57,7 @@ RMSPROP = Exercise(
     title="RMSProp",
     prompt=r"""
 Write RMSProp: $s \leftarrow \alpha s + (1-\alpha)\,g^2$, then
-$w \leftarrow w - \eta\,g / (\sqrt{s} + \varepsilon)$. `w` and `grad` are arrays of one shape, $s$
+$w \leftarrow w - \eta\,g / (\sqrt{s} + \varepsilon)$. `w` and `grad` are arrays of shape (n,), $s$
 starts at 0, and `update` returns the new `w` without changing its arguments.
 """,
     stub='''
@@ -244,7 +244,8 @@ class MyAdam:
 - w - self >>> w + self
 ? The learning rate is missing from the step.
 - self.lr * m_hat >>> m_hat
-? The averages are forgotten from one step to the next: keep them on `self`.
+? The averages are forgotten from one step to the next: keep them on `self`, each at the place that
+  its parameter has in the list.
 -         new_params = [] >>>         self.m, self.s = {}, {}\n        new_params = []
 ? The state is shared between two MyAdam objects: a second one walks another path. Keep the state
   on `self`, set in `__init__`.

@@ -4,6 +4,13 @@ RIGHT = {
     "09.ema": [
         """
 def my_ema(values, beta):
+    S = torch.zeros_like(values)
+    for t in range(values.shape[0]):
+        S[t] = beta * (S[t - 1] if t else 0) + (1 - beta) * values[t]
+    return S / (1 - beta ** torch.arange(1, values.shape[0] + 1))
+""",
+        """
+def my_ema(values, beta):
     average, averages = torch.zeros((), dtype=torch.float32), []
     for t, value in enumerate(values, start=1):
         average = torch.lerp(torch.as_tensor(value, dtype=torch.float32), average, beta)
@@ -64,6 +71,17 @@ def my_pytorch_lr(lr_ema, momentum):
 """,
     ],
     "09.rmsprop": [
+        """
+class MyRMSProp:
+    def __init__(self, lr=0.01, alpha=0.9, eps=1e-8):
+        self.lr, self.alpha, self.eps = lr, alpha, eps
+        self.s = None
+    def update(self, w, grad):
+        g = [float(x) for x in grad]
+        old = self.s or [0.0] * len(g)
+        self.s = [self.alpha * a + (1 - self.alpha) * b * b for a, b in zip(old, g)]
+        return [x - self.lr * b / (a**0.5 + self.eps) for x, a, b in zip(w, self.s, g)]
+""",
         """
 class MyRMSProp:
     def __init__(self, lr, alpha, eps):
@@ -253,6 +271,14 @@ def my_adamw_update(w, grad, adam, lr, weight_decay):
 """,
     ],
     "09.own_rule": [
+        """
+class MyRule:
+    def __init__(self, lr=0.4):
+        self.lr, self.v = lr, torch.zeros(2, requires_grad=True)
+    def update(self, w, grad):
+        self.v = 0.6 * self.v + torch.tensor(grad)
+        return [x for x in torch.tensor(w) - self.lr * self.v]
+""",
         """
 class MyRule:
     def update(self, w, grad):
