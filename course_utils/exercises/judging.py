@@ -90,17 +90,36 @@ def _judge(exercise: Exercise, answer: Any) -> Verdict:
         tried.append((mine, failing))
         if mine.stopped:
             break
-    for mine, failing in tried:
-        if not mine.stopped:
-            for message, other in _wrong_runs(exercise):
-                if _behaves_like(mine, other, cases, measure):
-                    i = smallest(cases, failing)
-                    shown = seen(exercise, cases[i], mine.outcomes[i], mine.kind)
-                    raise NotYet(message + shown)
+    telling = _telling(tried, measure)
+    for mine, failing in telling:
+        for message, other in _wrong_runs(exercise):
+            if _behaves_like(mine, other, cases, measure):
+                i = smallest(cases, failing)
+                shown = seen(exercise, cases[i], mine.outcomes[i], mine.kind)
+                raise NotYet(message + shown)
     if tried[-1][0].stopped:
         raise NotYet(STOPPED.format(call=exercise.signature, seconds=running.SECONDS))
-    mine, failing = min(tried, key=lambda pair: _distance(*pair, answer))
+    mine, failing = min(telling, key=lambda pair: _distance(*pair, answer))
     raise NotYet(generic(exercise, cases, mine, failing, measure))
+
+
+def _telling(tried: Sequence[tuple[Run, list[int]]], measure: Run) -> list[tuple[Run, list[int]]]:
+    """The runs to compare with wrong programs: those whose values are right and that only change
+    or share an argument; else those with the fewest errors. In another kind of container the same
+    code may do something that its writer has never seen."""
+    ended = [pair for pair in tried if not pair[0].stopped]
+    kept = [(mine, f) for mine, f in ended if all(_right_value(mine, measure, i) for i in f)]
+    fewest = min((_errors(mine) for mine, _ in ended), default=0)
+    return kept or [pair for pair in ended if _errors(pair[0]) == fewest]
+
+
+def _right_value(mine: Run, measure: Run, i: int) -> bool:
+    got, wanted = mine.outcomes[i], measure.outcomes[i]
+    return not (got.error or wanted.error) and equal(got.value, wanted.value, got.tolerance)
+
+
+def _errors(mine: Run) -> int:
+    return sum(bool(outcome.error) for outcome in mine.outcomes)
 
 
 def _leaves_all_kinds_alone(
@@ -201,8 +220,7 @@ def _distance(mine: Run, failing: Sequence[int], answer: Any) -> tuple:
     """How far a run is from right: the message comes from the kind that got furthest."""
     names = getattr(getattr(answer, "__code__", None), "co_names", ())
     liked = "tensor" if "torch" in names and "np" not in names else ""
-    errors = sum(bool(outcome.error) for outcome in mine.outcomes)
-    return len(failing), errors, bool(liked) and mine.kind != liked
+    return len(failing), _errors(mine), bool(liked) and mine.kind != liked
 
 
 def _closing(exercise: Exercise, observed: Any) -> str:
