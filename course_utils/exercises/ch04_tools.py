@@ -18,24 +18,29 @@ def _bent(v: Any) -> Any:
     return (v**4).sum() / 4 + v[0].sum() * v[-1].sum() ** 2
 
 
+def _steep(v: Any) -> Any:
+    """Curved so much that differences to one side are far off; those to both sides are not."""
+    return _bent(v) + 4e3 * v[-1].sum() ** 2
+
+
 def _worst_cases(r: np.random.Generator) -> Iterator[Case]:
     """In each, grad is off by most at one entry, and by less, to the other side, at a second one
     with a small gradient."""
-    for shape, worst, other, by, h in (
-        ((5,), (3,), (1,), 0.5, None),
-        ((3, 4), (1, 2), (2, 0), -0.5, None),
-        ((3, 4), (2, 0), (0, 3), 0.5, None),
-        ((2, 3, 2), (1, 0, 1), (0, 2, 0), -0.5, None),
-        ((2, 1), (1, 0), (0, 0), 2.0, None),
-        ((4,), (1,), (2,), 0.3, 0.5),
-        ((2, 3), (0, 1), (1, 1), -0.3, 0.7),
+    for f, shape, worst, other, by in (
+        (_bent, (5,), (3,), (1,), 0.5),
+        (_bent, (3, 4), (1, 2), (2, 0), -0.5),
+        (_bent, (3, 4), (2, 0), (0, 3), 0.5),
+        (_bent, (2, 3, 2), (1, 0, 1), (0, 2, 0), -0.5),
+        (_bent, (2, 1), (1, 0), (0, 0), 2.0),
+        (_steep, (4,), (1,), (2,), 0.3),
+        (_steep, (2, 3), (0, 1), (1, 1), -0.3),
     ):
         X = r.uniform(0.5, 1.5, shape) * r.choice([-1, 1], shape)
         X[other], X[worst] = 0.2, 0.6
-        grad = numerical_gradient(_bent, X, h or 1e-4) + r.uniform(-0.02, 0.02, shape)
+        grad = numerical_gradient(f, X) + r.uniform(-0.02, 0.02, shape)
         grad[worst] += by
         grad[other] -= 0.7 * by
-        yield case(_bent, X, grad, *([h] if h else []))
+        yield case(f, X, grad)
 
 
 def _divide(answer: Callable, x: float, y: float) -> dict[str, Any]:
@@ -80,8 +85,8 @@ EXERCISES = (
         title="where is the gradient wrong?",
         prompt=r"""
 A gradient check that only says "wrong" leaves you searching. Write one that says **where**:
-measure the gradient of `f` at `X` with central differences of step `h`, and return the index, as a
-tuple, of the entry in which `grad` is farthest from it (largest absolute difference).
+measure the gradient of `f` at `X` with central differences, and return the index, as a tuple, of
+the entry in which `grad` is farthest from it (largest absolute difference).
 `f` takes an array of the shape of `X` and returns a number; `X` may have any number of
 dimensions and must stay as it is.
 """,
@@ -123,11 +128,6 @@ def my_worst_entry(f, X, grad, h=1e-4):
 ? The nudge of one entry stays while the next is measured: make new copies for each entry.
 -         above, below = X.copy(), X.copy()\n >>> 
 & apart = >>> above, below = X.copy(), X.copy()\n    apart =
-? The step `h` plays no part: nudge by `h` to either side and divide by 2h.
-- above, below = X.copy() >>> h = 1e-4\n        above, below = X.copy()
-- above, below = X.copy() >>> h = 1e-5\n        above, below = X.copy()
-? The nudge is lost in rounding: is h too small?
-- h=1e-4 >>> h=1e-50
 ? Those are differences to one side; measure to either side of X.
 - f(above) - f(below)) / (2 * h) >>> f(above) - f(X)) / h
 - f(above) - f(below)) / (2 * h) >>> f(X) - f(below)) / h
@@ -136,8 +136,9 @@ def my_worst_entry(f, X, grad, h=1e-4):
 ? That is where the two agree best: the largest difference is wanted.
 - argmax >>> argmin
 ? That is where the gradient itself is largest: the difference between `grad` and the measured
-  slopes is wanted. (They come out next to 0 where both sides are one array, or where `/ 2 * h` has
-  no brackets.)
+  slopes is wanted. (They come out next to 0 where both sides are one array, where `/ 2 * h` has no
+  brackets, or where h is lost in rounding.)
+- h=1e-4 >>> h=1e-50
 - above, below = X.copy(), X.copy() >>> above = below = X.copy()
 - above, below = X.copy(), X.copy() >>> above = below = X
 - (2 * h) >>> 2 * h

@@ -219,6 +219,13 @@ def my_logits_gradient(logits, labels):
     ],
     "04.worst_entry": [
         """
+from course_utils.gradients import numerical_gradient
+
+def my_worst_entry(f, X, grad):
+    apart = np.abs(numerical_gradient(f, X) - grad)
+    return tuple(np.argwhere(apart == apart.max())[0])
+""",
+        """
 def my_worst_entry(f, X, grad, h=1e-4):
     worst, where = -1.0, None
     for index in np.ndindex(X.shape):
