@@ -1,4 +1,4 @@
-"""Chapter 05, modules: count, build, train, compare shapes; initialise and save in ``ch05_state``."""
+"""Chapter 05, modules: count and build; train (``ch05_loop``), initialise and save (``ch05_state``)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from course_utils.exercises.ch05_loop import EXERCISES as LOOP_AND_SHAPES
+from course_utils.exercises.ch05_loop import filled
 from course_utils.exercises.ch05_state import EXERCISES as INITIALISE_AND_SAVE
 from course_utils.exercises.exercise import Case, Exercise, NotYet, case, mistakes
 from course_utils.exercises.probes import made
@@ -19,15 +21,6 @@ def _count_cases(r: np.random.Generator) -> Iterator[Case]:
         yield case(sizes)
     for length in (2, 3, 5, 6):
         yield case(r.integers(1, 20, length).tolist())
-
-
-def _filled(model: nn.Module) -> nn.Module:
-    """``model`` with parameters that depend on their shapes alone, whatever order they have."""
-    with torch.no_grad():
-        for p in model.parameters():
-            generator = torch.Generator().manual_seed(100 * len(p) + p.numel())
-            p.copy_(torch.randn(p.shape, generator=generator))
-    return model
 
 
 def _net(answer: Callable, sizes: list[int], n: int) -> dict[str, Any]:
@@ -43,7 +36,7 @@ def _net(answer: Callable, sizes: list[int], n: int) -> dict[str, Any]:
     }
     if not shapes:
         return seen
-    out = _filled(model)(X)
+    out = filled(model)(X)
     seen["the output"] = out
     if isinstance(out, torch.Tensor) and out.requires_grad:
         out.sum().backward()
@@ -58,44 +51,10 @@ def _net_cases(r: np.random.Generator) -> Iterator[Case]:
         ([4, 3], 6),
         ([2, 3, 5, 3], 5),
         ([3, 3, 3, 3, 1], 1),
+        ([3, 3, 3, 3], 5),
+        ([1, 4, 4], 6),
     ):
         yield case(sizes, n, label=f"with sizes {sizes} and an input of shape ({n}, {sizes[0]})")
-
-
-def _loop(answer: Callable, sizes: tuple, n: int, num_epochs: int, adam: bool) -> dict[str, Any]:
-    """The losses, and the parameters afterwards, of a small network with fixed weights."""
-    model = _filled(nn.Sequential(nn.Linear(*sizes[:2]), nn.Tanh(), nn.Linear(*sizes[1:])))
-    X, y = torch.randn(n, sizes[0]), torch.randn(n, sizes[2])
-    optimizer: torch.optim.Optimizer = torch.optim.SGD(model.parameters(), lr=0.03, momentum=0.3)
-    if adam:
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
-    losses = answer(model, X, y, optimizer, num_epochs)
-    tensors = isinstance(losses, list | tuple) and any(isinstance(v, torch.Tensor) for v in losses)
-    seen = {
-        "the entries of the list": "tensors" if tensors else "numbers",
-        "the list of losses": losses,
-    }
-    return seen | {"the model's parameters afterwards": [p.detach() for p in model.parameters()]}
-
-
-def _loop_cases(r: np.random.Generator) -> Iterator[Case]:
-    for sizes, n, num_epochs, adam in (
-        ((2, 3, 1), 6, 5, False),
-        ((2, 4, 3), 5, 3, True),
-        ((3, 2, 2), 1, 1, False),
-    ):
-        label = f"for {num_epochs} epochs with {n} samples, {sizes[0]} inputs, {sizes[2]} outputs"
-        yield case(sizes, n, num_epochs, adam, label=label + " and Adam" * adam)
-
-
-def _mse_cases(r: np.random.Generator) -> Iterator[Case]:
-    for y_hat, y in (([1.0, 2.0, 4.0], [1.5, 2.0, 2.0]), ([0.5, -1.0], [1.0, 3.0]), ([3.0], [1.0])):
-        yield case(np.array(y_hat)[:, None], np.array(y))
-        yield case(np.array(y_hat)[:, None], np.array(y)[:, None])
-    for n in (5, 30):
-        y_hat, y = r.normal(size=(n, 1)), r.normal(3, 2, size=n)
-        yield case(y_hat, y)
-        yield case(y_hat, y[:, None])
 
 
 EXERCISES = (
@@ -235,6 +194,54 @@ class MyNet(nn.Module):
 - zip(sizes[:-1], sizes[1:]) >>> list(zip(sizes[:-1], sizes[1:]))[:-1]
 ? The last layer is made, but `forward` does not use it.
 - return self.layers[-1](X) >>> return X
+? Only the last hidden layer is followed by a ReLU; each but the last one needs it.
+- X = torch.relu(layer(X)) >>> X = layer(X) && self.layers[-1](X) >>> self.layers[-1](X.relu())
+? A ReLU is missing where sizes repeat: tell the last layer by its position, not by its sizes.
+def MyNet(sizes):
+    pairs = list(zip(sizes[:-1], sizes[1:]))
+    parts = []
+    for pair in pairs:
+        parts.append(nn.Linear(*pair))
+        if pair != pairs[-1]:
+            parts.append(nn.ReLU())
+    return nn.Sequential(*parts)
+def MyNet(sizes):
+    parts = []
+    for n_in, n_out in zip(sizes[:-1], sizes[1:]):
+        parts.append(nn.Linear(n_in, n_out))
+        if n_out != sizes[-1]:
+            parts.append(nn.ReLU())
+    return nn.Sequential(*parts)
+? Some layers are missing, or made of the wrong sizes: go through the positions; the same size may
+  stand in the list more than once.
+def MyNet(sizes):
+    parts = []
+    for size in sizes[:-1]:
+        k = sizes.index(size)
+        parts += [nn.Linear(sizes[k], sizes[k + 1]), nn.ReLU()]
+    return nn.Sequential(*parts[:-1])
+? The layers are made anew in every call of `forward`, so whatever they learn is lost: make them in
+  `__init__`.
+class MyNet(nn.Module):
+    def __init__(self, sizes):
+        super().__init__()
+        self.sizes = sizes
+
+    def forward(self, X):
+        self.layers = nn.ModuleList(map(nn.Linear, self.sizes[:-1], self.sizes[1:]))
+        for layer in self.layers[:-1]:
+            X = torch.relu(layer(X))
+        return self.layers[-1](X)
+? `forward` gives `None`: is a `return` missing?
+- return self.layers[-1](X) >>> self.layers[-1](X)
+? An absolute value stands where a ReLU should: negative numbers become 0.
+- torch.relu(layer(X)) >>> layer(X).abs()
+? The hidden layers need a ReLU; that is a GELU.
+- torch.relu >>> F.gelu
+? A sigmoid stands at the end: the plain output of the last layer is wanted.
+- return self.layers[-1](X) >>> return self.layers[-1](X).sigmoid()
+? The output has lost a dimension: (N, `sizes[-1]`) is wanted, even where one of the two is 1.
+- return self.layers[-1](X) >>> return self.layers[-1](X).squeeze()
 ? The sizes run the wrong way: the first layer takes `sizes[0]` numbers.
 - n_in, n_out) for >>> n_out, n_in) for
 """),
@@ -243,158 +250,6 @@ class MyNet(nn.Module):
         closing="Its layers are registered, so an optimizer finds them and `state_dict` saves "
         "them.",
     ),
-    Exercise(
-        name="05.loop",
-        title="the five-line loop",
-        prompt=r"""
-Train `model` on all of `X` and `y` for `num_epochs` epochs, with the mean squared error. Return the
-list of the losses, one plain number per epoch: the loss that the epoch's gradients come from.
-""",
-        stub='''
-def my_train(model, X, y, optimizer, num_epochs):
-    """Train the model; return its losses, a list of num_epochs numbers."""
-    raise NotImplementedError
-''',
-        hints=(
-            "Five lines in the loop: forward, loss, zero_grad, backward, step. And one that notes "
-            "the loss.",
-            "`losses.append(loss.item())`: without `.item()` each entry keeps its whole graph.",
-        ),
-        solution="""
-def my_train(model, X, y, optimizer, num_epochs):
-    loss_fn = nn.MSELoss()
-    losses = []
-    for epoch in range(num_epochs):
-        y_hat = model(X)
-        loss = loss_fn(y_hat, y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
-""",
-        wrong=mistakes(r"""
-? The gradients pile up: call `optimizer.zero_grad()` in every epoch, before `backward`.
--         optimizer.zero_grad()\n >>> 
--         optimizer.zero_grad()\n >>>  && losses = [] >>> losses = []\n    optimizer.zero_grad()
-? The loss never changes: in each epoch the order is `zero_grad`, `backward`, `step`; with
-  `zero_grad` between the last two, without one of them, or with a loss that has been cut off from
-  the model (`item`, `detach`), nothing is learned.
--         optimizer.zero_grad()\n >>>  && optimizer.step() >>> optimizer.zero_grad()
--         optimizer.zero_grad()\n >>>  && loss.backward() >>> loss.backward(); optimizer.zero_grad()
--         optimizer.step()\n >>> 
--         loss.backward()\n >>> 
-- loss = loss_fn(y_hat, y) >>> loss = loss_fn(y_hat, y).detach().requires_grad_()
-? `step` comes before `backward`, so it uses the gradients of the epoch before.
--         optimizer.zero_grad()\n >>>         optimizer.step()\n        optimizer.zero_grad()\n
-&         loss.backward()\n        optimizer.step()\n >>>         loss.backward()\n
-? The list holds tensors; note a plain number: `loss.item()`.
-- loss.item() >>> loss
-- loss.item() >>> loss.detach()
-? The second epoch fails: its `backward` meets a graph that the first one has used up. Compute
-  `y_hat` and the loss inside the loop.
--         y_hat = model(X)\n >>>  && losses = [] >>> losses = []\n    y_hat = model(X)
--         y_hat = model(X)\n        loss = loss_fn(y_hat, y)\n >>> 
-& losses = [] >>> losses = []\n    loss = loss_fn(model(X), y)
-? `retain_graph=True` keeps a graph whose weights have changed since: call `backward` on the loss of
-  this epoch alone, computed inside the loop.
--         y_hat = model(X)\n >>>  && losses = [] >>> losses = []\n    y_hat = model(X)
-& loss.backward() >>> loss.backward(retain_graph=True)
-? These losses are from after each step: note the loss that the gradients come from.
-- losses.append(loss.item()) >>> losses.append(loss_fn(model(X), y).item())
-? Only the last loss is returned; a list of all of them is wanted.
-- return losses >>> return losses[-1]
-- return losses >>> return losses[-1:]
-? Only the first epoch runs: is the `return` inside the loop?
--     return losses >>>         return losses
-? These are sums over the samples: the mean squared error is wanted, `nn.MSELoss()`.
-- nn.MSELoss() >>> nn.MSELoss(reduction="sum")
-? `nn.MSELoss` is a class: make a loss function of it first, with parentheses, and call that.
-- nn.MSELoss() >>> nn.MSELoss
-? That is the mean absolute error: `nn.MSELoss()` squares the differences.
-- nn.MSELoss() >>> nn.L1Loss()
-? The root is too much: train with the mean squared error itself.
-- loss_fn(y_hat, y) >>> loss_fn(y_hat, y) ** 0.5
-? The losses are right, but `model` itself was not trained: work with the model that is passed.
-- losses = [] >>> losses = []\n    import copy\n    model, optimizer = copy.deepcopy((model, optimizer))
-? The `optimizer` that is passed plays no part: call its `step`.
--     losses = [] >>>     optimizer = torch.optim.SGD(model.parameters(), lr=0.03)\n    losses = []
--     losses = [] >>>     optimizer = torch.optim.Adam(model.parameters())\n    losses = []
-? One epoch is missing: `range(num_epochs)` has as many as are wanted.
-- range(num_epochs) >>> range(num_epochs - 1)
-? That is one epoch more than `num_epochs`.
-- range(num_epochs) >>> range(num_epochs + 1)
-? The trained model comes back; the list of the losses is wanted.
-- return losses >>> return model
-? The losses are added up; one number for each epoch is wanted.
-- return losses >>> return sum(losses)
-- return losses >>> return np.cumsum(losses)
-"""),
-        cases=_loop_cases,
-        probe=_loop,
-        closing="Forward, loss, zero_grad, backward, step: the same losses to the last digit.",
-    ),
-    Exercise(
-        name="05.shapes",
-        title="find the bug",
-        prompt=r"""
-A colleague's loss is far too large, and the network learns to give the same number everywhere:
-
-```python
-def mse(y_hat, y):
-    return ((y_hat - y) ** 2).mean()
-```
-
-The model gives `y_hat` of shape (N, 1); the targets come as (N,) from one file and as (N, 1) from
-another. Write `my_mse`, which gives the mean squared error for both.
-""",
-        stub='''
-def my_mse(y_hat, y):
-    """Mean squared error, a number. y_hat: (N, 1). y: (N,) or (N, 1)."""
-    raise NotImplementedError
-''',
-        hints=(
-            "Which shape has `y_hat - y` when the shapes are (N, 1) and (N,)? Broadcasting aligns "
-            "from the right.",
-            "Give `y` the shape of `y_hat` first: `reshape` does it for both kinds of targets.",
-        ),
-        solution="""
-def my_mse(y_hat, y):
-    difference = y_hat - y.reshape(y_hat.shape)
-    return (difference**2).mean()
-""",
-        wrong=mistakes(r"""
-? The difference was broadcast to (N, N) when y has shape (N,): give both the same shape first.
-- y.reshape(y_hat.shape) >>> y
-? The difference was broadcast to (N, N) when y has shape (N, 1): give both the same shape first.
-- y_hat - y.reshape(y_hat.shape) >>> y_hat[:, 0] - y
-- y.reshape(y_hat.shape) >>> y[:, None]
-? The difference was broadcast to (N, N), whichever shape y has: give both the same shape first.
-- y_hat - y.reshape(y_hat.shape) >>> y_hat.reshape(-1) - y.reshape(-1, 1)
-- y.reshape(y_hat.shape) >>> y.reshape(-1)
-? That is the sum; the mean over the samples is wanted.
-- .mean() >>> .sum()
-? That is the mean absolute error: square it.
-- difference**2 >>> abs(difference)
-? There is no factor 1/2 in the mean squared error.
-- .mean() >>> .mean() / 2
-? No root: the mean of the squares is wanted.
-- (difference**2).mean() >>> (difference**2).mean() ** 0.5
-? Square first, then take the mean.
-- (difference**2).mean() >>> difference.mean() ** 2
-? The differences are not squared.
-- (difference**2).mean() >>> difference.mean()
-? One number for each sample comes back; their mean is wanted.
-- .mean() >>> 
-- (difference**2).mean() >>> (difference**2)[:, 0]
-? Divide by the number of samples, N, not by N − 1.
-- .mean() >>> .sum() / max(len(y) - 1, 1)
-? y must be taken as it is, with its sign: the difference is wanted, not the sum.
-- y_hat - y >>> y_hat + y
-"""),
-        cases=_mse_cases,
-        closing="Both kinds of targets give the same number: N differences, not N².",
-        examples=(("my_mse(torch.tensor([[1.0], [2.0]]), torch.tensor([1.0, 4.0]))", "2.0"),),
-    ),
+    *LOOP_AND_SHAPES,
     *INITIALISE_AND_SAVE,
 )

@@ -43,7 +43,8 @@ def _nested_model() -> nn.Module:
 def _initialised(answer: Callable, make: Callable[[], nn.Module]) -> dict[str, Any]:
     """Statistics of each linear layer, and which of the other modules have changed."""
     model = make()
-    others = {k: v.clone() for k, v in model.state_dict().items() if not _is_linear(model, k)}
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    others = {k: v for k, v in before.items() if not _is_linear(model, k)}
     answer(model)
     seen: dict[str, Any] = {}
     for name, layer in model.named_modules():
@@ -62,7 +63,9 @@ def _initialised(answer: Callable, make: Callable[[], nn.Module]) -> dict[str, A
             f"{who} shape of the weights": weight.shape,
             f"{who} number of biases": 0 if layer.bias is None else layer.bias.numel(),
             f"{who} largest bias": None if layer.bias is None else layer.bias.abs().max(),
-            f"{who} parameters want gradients": layer.weight.requires_grad,
+            f"{who} weights want gradients": layer.weight.requires_grad,
+            f"{who} biases want gradients": layer.bias is not None and layer.bias.requires_grad,
+            f"~{who} old weights": torch.equal(layer.weight.detach(), before[f"{name}.weight"]),
         }
     after = model.state_dict()
     changed = any(k not in after or not torch.equal(v, after[k]) for k, v in others.items())
@@ -216,6 +219,26 @@ def my_init(model):
 - nn.init.zeros_ >>> nn.init.normal_
 ? The biases are 0, but the weights are still the old ones.
 -             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")\n >>> 
+? These are PyTorch's own uniform weights, as `reset_parameters` draws them: their standard deviation
+  is 1/√(3D).
+- kaiming_normal_(layer.weight, nonlinearity="relu") >>> kaiming_uniform_(layer.weight, a=5**0.5)
+- nn.init.kaiming_normal_(layer.weight, nonlinearity="relu") >>> layer.reset_parameters()
+? The standard deviation is that of a leaky ReLU with slope `a`; leave `a` out.
+- nonlinearity="relu" >>> a=5**0.5
+? The mean of the weights is not 0.
+- kaiming_normal_(layer.weight, nonlinearity="relu") >>> normal_(layer.weight, 1, (2 / layer.in_features) ** 0.5)
+? `rand` draws from 0 to 1, never below; `randn` is normal with mean 0.
+- nn.init.kaiming_normal_(layer.weight, nonlinearity="relu") >>> layer.weight.data = torch.rand(layer.weight.shape) * (2 / layer.in_features) ** 0.5
+? The old weights are only multiplied; new ones are to be drawn.
+- nn.init.kaiming_normal_(layer.weight, nonlinearity="relu") >>> layer.weight.data *= (2 / layer.in_features) ** 0.5
+? The biases no longer want gradients, so no optimizer could train them.
+- nn.init.zeros_(layer.bias) >>> nn.init.zeros_(layer.bias)\n            layer.bias.requires_grad_(False)
+? The biases are taken away; they are to be there and 0.
+- nn.init.zeros_(layer.bias) >>> layer.bias = None
+? The last linear layer is left out; it is to be initialised as well.
+-     for layer in model.modules(): >>>     for layer in [m for m in model.modules() if isinstance(m, nn.Linear)][:-1]:
+? Not all depths are reached: modules lie in modules in modules. `model.modules()` finds all.
+- for layer in model.modules(): >>> for layer in [*model.children(), *(b for a in model.children() for b in a.children())]:
 ? The linear layers inside of other modules still have their old numbers: `model.modules()` finds
   them at every depth.
 - model.modules() >>> model.children()
@@ -296,10 +319,24 @@ def my_copy(model, make_model, path):
 - copy = make_model() >>> copy = model
 ? That is a copy of the old model; load into a fresh one, from `make_model()`.
 - copy = make_model() >>> import copy as c\n    copy = c.deepcopy(model)
+def my_copy(model, make_model, path):
+    import copy
+    torch.save(model.state_dict(), path)
+    return copy.deepcopy(model).eval()
 ? The fresh model has its own random numbers, not those of the old model: `load_state_dict` copies
   them in.
 -     copy.load_state_dict(torch.load(path, weights_only=True))\n >>>     torch.load(path, weights_only=True)\n
 - copy.load_state_dict( >>> make_model().load_state_dict(
+-     copy.load_state_dict(torch.load(path, weights_only=True))\n >>> 
+? The parameters have come through, the buffers have not: the averages of a batch norm belong to the
+  state dict as well. `load_state_dict` takes them all.
+def my_copy(model, make_model, path):
+    torch.save(model.state_dict(), path)
+    state, copy = torch.load(path, weights_only=True), make_model()
+    with torch.no_grad():
+        for name, p in copy.named_parameters():
+            p.copy_(state[name])
+    return copy.eval()
 ? The new model is in train mode, so its dropout is at work: call `eval()`.
 - copy.eval() >>> copy
 - return copy.eval() >>> model.eval()\n    return copy

@@ -35,6 +35,28 @@ def my_num_params(sizes):
     ],
     "05.module": [
         """
+from functools import reduce
+class MyNet(nn.Module):
+    def __init__(self, sizes):
+        super().__init__()
+        self.L = nn.ModuleList([nn.Linear(i, o) for i, o in zip(sizes[:-1], sizes[1:])])
+    def forward(self, X):
+        return reduce(lambda h, l: l(h.relu_()), self.L[1:], self.L[0](X))
+""",
+        """
+class MyNet(nn.Module):
+    def __init__(self, sizes):
+        super().__init__()
+        self.sizes, self.net = sizes, None
+    def forward(self, X):
+        if self.net is None:
+            layers = []
+            for a, b in zip(self.sizes, self.sizes[1:]):
+                layers += [nn.Linear(a, b), nn.ReLU()]
+            self.net = nn.Sequential(*layers[:-1])
+        return self.net(X)
+""",
+        """
 class MyNet(nn.Module):
     def __init__(self, sizes):
         super().__init__()
@@ -107,6 +129,32 @@ def MyNet(sizes):
     "05.loop": [
         """
 def my_train(model, X, y, optimizer, num_epochs):
+    losses = []
+    for _ in range(num_epochs):
+        def closure():
+            optimizer.zero_grad()
+            loss = F.mse_loss(model(X), y)
+            loss.backward()
+            losses.append(loss.item())
+            return loss
+        optimizer.step(closure)
+    return losses
+""",
+        """
+def my_train(model, X, y, optimizer, num_epochs):
+    loader = DataLoader(TensorDataset(X, y), batch_size=len(X))
+    out = []
+    for _ in range(num_epochs):
+        for xb, yb in loader:
+            optimizer.zero_grad()
+            l = F.mse_loss(model(xb), yb)
+            l.backward()
+            optimizer.step()
+            out.append(l.item())
+    return out
+""",
+        """
+def my_train(model, X, y, optimizer, num_epochs):
     losses = np.zeros(num_epochs)
     for epoch in range(num_epochs):
         optimizer.zero_grad()
@@ -164,6 +212,10 @@ def my_train(model, X, y, optimizer, num_epochs):
 """,
     ],
     "05.shapes": [
+        """
+def my_mse(y_hat, y):
+    return torch.diagonal((y_hat - y.reshape(1, -1)) ** 2).mean()
+""",
         "my_mse = lambda y_hat, y: ((y_hat - np.reshape(y, y_hat.shape)) ** 2).mean()",
         "my_mse = lambda y_hat, y: nn.functional.mse_loss(y_hat, y.view_as(y_hat))",
         "my_mse = lambda y_hat, y: ((y_hat.flatten() - y.flatten()) ** 2).mean().item()",
@@ -184,6 +236,17 @@ def my_mse(y_hat, y):
 """,
     ],
     "05.init": [
+        """
+def my_init(model):
+    for name, p in model.named_parameters():
+        parent, _, kind = name.rpartition(".")
+        m = model.get_submodule(parent)
+        if isinstance(m, nn.Linear):
+            if kind == "weight":
+                nn.init.kaiming_normal_(p)
+            else:
+                nn.init.zeros_(p)
+""",
         """
 def my_init(model):
     def one(module):
@@ -230,6 +293,26 @@ def my_init(model):
 """,
     ],
     "05.save": [
+        """
+def my_copy(model, make_model, path):
+    torch.save(model.state_dict(), path)
+    fresh = make_model()
+    fresh.load_state_dict(torch.load(path, map_location=torch.device("cpu"), weights_only=True))
+    model.eval()
+    fresh.eval()
+    return fresh
+""",
+        """
+import io
+def my_copy(model, make_model, path):
+    buffer = io.BytesIO()
+    torch.save(model.state_dict(), buffer)
+    open(path, "wb").write(buffer.getvalue())
+    data = io.BytesIO(open(path, "rb").read())
+    new = make_model()
+    new.load_state_dict(torch.load(data, weights_only=True))
+    return new.eval()
+""",
         """
 def my_copy(model, make_model, path):
     with open(path, "wb") as file:
