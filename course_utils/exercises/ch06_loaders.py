@@ -27,6 +27,7 @@ def _batches(answer: Callable, n: int, batch_size: int) -> dict[str, Any]:
     (sizes, first), (_, second), (_, third) = epochs[0], epochs[1], again
     seen: dict[str, Any] = {"the list of batch sizes": sizes}
     seen["each sample exactly once"] = sorted(first) == list(range(n))
+    seen["~all samples"] = set(first) == set(range(n))
     if n < 6:  # so few may come in their stored order by chance
         return seen
     steps = np.diff(first) if len(first) > 1 else np.ones(1)
@@ -111,9 +112,11 @@ class _Reader(nn.Module):
     def __init__(self, logits: Tensor) -> None:
         super().__init__()
         self.register_buffer("logits", logits)
+        self.eval()
 
     def forward(self, X: Tensor) -> Tensor:
-        return self.logits[X.flatten(1)[:, 0].long()]
+        logits = self.logits[X.flatten(1)[:, 0].long()]
+        return logits.roll(1, dims=1) if self.training else logits  # a dropout, but repeatable
 
 
 def _accuracy(answer: Callable, n: int, batch_size: int, shuffle: bool, right: float) -> Any:
@@ -181,9 +184,37 @@ def my_batches(X, y, batch_size, generator):
 ? The same seed gives another order: take your random numbers from `generator`.
 - , generator=generator >>> 
 - torch.randperm(len(y), generator=generator) >>> torch.tensor(np.random.permutation(len(y)))
-? Some samples come twice in an epoch and others never: draw an order (a permutation), not indices
-  one by one.
+? Some samples come twice in an epoch and others never: draw one order (a permutation) for the whole
+  epoch, before the loop, and cut that.
 - randperm(len(y), >>> randint(len(y), (len(y),),
+def my_batches(X, y, batch_size, generator):
+    for start in range(0, len(y), batch_size):
+        order = torch.randperm(len(y), generator=generator)
+        indices = order[start : start + batch_size]
+        yield X[indices], y[indices]
+def my_batches(X, y, batch_size, generator):
+    for start in range(0, len(y), batch_size):
+        indices = torch.randperm(len(y), generator=generator)[:batch_size]
+        yield X[indices], y[indices]
+def my_batches(X, y, batch_size, generator):
+    for start in range(0, len(y), batch_size):
+        indices = torch.randint(len(y), (batch_size,), generator=generator)
+        yield X[indices], y[indices]
+? The last batch is filled up with samples that have come already: let it be short.
+- in order.split >>> in torch.cat([order, order[: -len(y) % batch_size]]).split
+? The rest is added to the last full batch: it is a batch of its own.
+def my_batches(X, y, batch_size, generator):
+    order = torch.randperm(len(y), generator=generator)
+    count = max(1, len(y) // batch_size)
+    for k in range(count):
+        indices = order[k * batch_size : None if k == count - 1 else (k + 1) * batch_size]
+        yield X[indices], y[indices]
+? The last batch is missing, full or short: how far does the loop go?
+def my_batches(X, y, batch_size, generator):
+    order = torch.randperm(len(y), generator=generator)
+    for start in range(0, len(y) - batch_size, batch_size):
+        indices = order[start : start + batch_size]
+        yield X[indices], y[indices]
 ? The last short batch is missing: it is to be handed out, too.
 -         yield >>>         if len(indices) < batch_size:\n            break\n        yield
 - order.split(batch_size) >>> order[: len(y) // batch_size * batch_size].split(batch_size)
@@ -303,12 +334,27 @@ def my_accuracy(model, loader):
 ? The comparison gives one single False, not one result for each image: is one side a pair? (`max`
   gives the values and their places.)
 - argmax(1) >>> max(1)
-? The highest scores are compared with the labels; their places are the answers.
+? No answer counts as right. Are scores compared with the labels? The answer is the place of the
+  highest score in its row.
 - argmax(1) >>> max(1).values
 ? `//` rounds the share down to 0: divide with `/`.
 - right / total >>> right // total
 ? An answer counts only where the whole batch is right: count image by image.
 - (answers == y).sum().item() >>> len(y) * bool((answers == y).all())
+? The model is put into train mode, where a dropout would change its answers: `model.eval()`.
+- right, total = 0, 0 >>> right, total = 0, 0\n    model.train()
+? Each answer is compared with every label of the batch: a column and a row broadcast to a table.
+- argmax(1) >>> argmax(1)[:, None]
+? One number for each batch comes back; one for all images is wanted.
+- right, total = 0, 0 >>> shares = [] && return right / total >>> return shares
+& right += (answers == y).sum().item() >>> shares.append((answers == y).double().mean().item())
+&         total += len(y)\n >>> 
+? `None` comes back: is a `return` missing?
+- return right / total >>> right / total
+? A short batch counts as much as a full one: multiply each batch's share by its own length.
+- (answers == y).sum().item() >>> (answers == y).double().mean() * loader.batch_size
+? You divide by the number of pixels, not of images.
+- len(y) >>> X.numel()
 ? The last batch is left out.
 -         right += >>>         if len(y) < loader.batch_size:\n            continue\n        right +=
 ? That is 1 for every loader: either the model's answers play no part, or one right answer is enough

@@ -25,6 +25,13 @@ def my_num_batches(n, batch_size, drop_last):
     "06.image": [
         """
 def my_to_tensor(image):
+    w, h = image.size
+    c = len(image.getbands())
+    data = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).view(h, w, c)
+    return data.permute(2, 0, 1).contiguous() / 255.0
+""",
+        """
+def my_to_tensor(image):
     from torchvision.transforms.functional import to_tensor
 
     return to_tensor(image)
@@ -63,6 +70,30 @@ def my_to_tensor(image):
 """,
     ],
     "06.dataset": [
+        """
+class MyDataset(Dataset):
+    def __init__(self, X, y, augment=None):
+        self.X, self.y, self.augment = X, y, augment
+    def __len__(self): return len(self.y)
+    def __getitem__(self, i):
+        x, y = self.X[i], self.y[i]
+        if self.augment is not None: x = self.augment(x)
+        return (x, y)
+""",
+        """
+from dataclasses import dataclass
+from typing import Any
+@dataclass
+class MyDataset(Dataset):
+    X: Any
+    y: Any
+    transform: Any = None
+    def __len__(self): return len(self.y)
+    def __getitem__(self, i):
+        x = self.X[i]
+        x = self.transform(x) if self.transform else x
+        return x, self.y[i]
+""",
         """
 class MyDataset(Dataset):
     def __init__(self, X, y, transform=None):
@@ -138,6 +169,13 @@ class MyDataset(torch.utils.data.Dataset):
     "06.standardise": [
         """
 def my_standardise(X_train, X):
+    from torchvision.transforms.functional import normalize
+    X_train, X = torch.as_tensor(X_train), torch.as_tensor(X)
+    c = X.shape[-3]
+    return normalize(X, [X_train.mean().item()] * c, [X_train.std().item()] * c)
+""",
+        """
+def my_standardise(X_train, X):
     X_train = np.asarray(X_train)
     return (np.asarray(X) - X_train.mean()) / X_train.std(ddof=1)
 """,
@@ -171,6 +209,22 @@ def my_standardise(X_train, X):
 """,
     ],
     "06.batches": [
+        """
+def my_batches(X, y, batch_size, generator):
+    n = len(y)
+    sizes = [batch_size] * (n // batch_size) + ([n % batch_size] if n % batch_size else [])
+    parts = torch.utils.data.random_split(range(n), sizes, generator=generator)
+    return [(X[p.indices], y[p.indices]) for p in parts]
+""",
+        """
+def my_batches(X, y, batch_size, generator):
+    order = list(range(len(y)))
+    for i in range(len(order) - 1, 0, -1):
+        j = int(torch.randint(i + 1, (1,), generator=generator))
+        order[i], order[j] = order[j], order[i]
+    for i in range(0, len(order), batch_size):
+        yield X[order[i:i + batch_size]], y[order[i:i + batch_size]]
+""",
         """
 def my_batches(X, y, batch_size, generator):
     order = torch.randperm(len(y), generator=generator).tolist()
@@ -208,6 +262,31 @@ def my_batches(X, y, batch_size, generator):
 """,
     ],
     "06.accuracy": [
+        """
+def my_accuracy(model, loader):
+    it = iter(loader)
+    right = total = 0
+    while True:
+        try:
+            X, y = next(it)
+        except StopIteration:
+            return right / total
+        right += (model(X).softmax(1).argmax(1) == y).sum().item()
+        total += len(X)
+""",
+        """
+@torch.no_grad()
+def my_accuracy(model, loader):
+    was = model.training
+    model.eval()
+    right, total = torch.zeros(()), 0
+    for batch in loader:
+        X, y = batch
+        right += model(X).topk(1, dim=1).indices.squeeze(1).eq(y).sum()
+        total += y.shape[0]
+    model.train(was)
+    return (right / total).item()
+""",
         """
 def my_accuracy(model, loader):
     hits = [model(X).numpy().argmax(1) == y.numpy() for X, y in loader]
