@@ -10,6 +10,7 @@ from torch.utils.data import DistributedSampler
 
 from course_utils.exercises import get_exercise
 from course_utils.exercises.exercise import load
+from course_utils.exercises.judging import judge
 from course_utils.playgrounds.speedup import STRONG, speed_up
 
 
@@ -59,3 +60,23 @@ def test_the_largest_rate_is_where_descent_breaks(share, falls):
     for _ in range(2000):
         w = w - share * solved("08.max_lr")(A) * A @ w
     assert bool(np.abs(w).max() < 1) is falls
+
+
+def test_what_an_answer_does_in_a_strange_container_gives_no_message():
+    sorts_itself = """
+def my_best_constant(y, loss):
+    if loss == "MSE":
+        return y.mean()
+    y.sort()
+    return y[len(y) // 2]
+"""  # a tensor's sort leaves it as it was, so that there the middle is not the median
+    half = """
+def my_bce_with_logits(z, y):
+    return np.mean(y * np.logaddexp(0, -z))
+"""  # with tensors NumPy raises, as it does for the programs that overflow
+    for name, code, said in (
+        ("07.best_constant", sorts_itself, "changes `y` in place"),
+        ("07.bce_with_logits", half, "gives `0.23136`; expected is `0.81345`"),
+    ):
+        exercise = get_exercise(name)
+        assert said in judge(exercise, load(code, exercise)).message
