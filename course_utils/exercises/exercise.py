@@ -226,12 +226,19 @@ class Exercise:
 def load(code: str, exercise: Exercise) -> Any:
     """What ``code`` defines under the exercise's name, run as in a notebook."""
     names: dict[str, Any] = {"__name__": "__main__"}
-    exec(SETUP + exercise.setup, names)
     code = code.strip()
     file = f"<{exercise.name} {hash(code)}>"
     linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
+    exec(SETUP + exercise.setup, names)
     exec(compile(code, file, "exec"), names)
     return names[exercise.answer]
+
+
+def evaluate(expression: str, exercise: Exercise, answer: Any) -> Any:
+    """An example of the prompt, with ``answer`` under the exercise's name."""
+    names: dict[str, Any] = {}
+    exec(SETUP, names)
+    return eval(expression, names | {exercise.answer: answer})
 
 
 def _example(exercise: Exercise, call: str) -> Case:
@@ -240,6 +247,4 @@ def _example(exercise: Exercise, call: str) -> Case:
     direct = isinstance(node, ast.Call) and getattr(node.func, "id", "") == exercise.answer
     if exercise.is_class or exercise.probe or not direct:
         return Case((), expression=call)
-    names: dict[str, Any] = {exercise.answer: lambda *args: Case(args)}
-    exec(SETUP, names)
-    return eval(call, names)
+    return evaluate(call, exercise, lambda *args: Case(args))

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from course_utils.exercises.exercise import SEED, SETUP, Case, Exercise, NotYet
+from course_utils.exercises.exercise import SEED, Case, Exercise, NotYet, evaluate
 from course_utils.exercises.values import (
     canonical,
     equal,
@@ -103,7 +103,7 @@ def _outcome(exercise: Exercise, bound: Any, kind: str, one: Case, before: Case)
     try:
         with interrupts_told_apart(), kept_switches():
             if one.expression:
-                raw = _evaluate(one.expression, exercise, bound)
+                raw = evaluate(one.expression, exercise, bound)
             elif exercise.probe:
                 raw = exercise.probe(bound, *args)
             else:
@@ -124,12 +124,6 @@ def _outcome(exercise: Exercise, bound: Any, kind: str, one: Case, before: Case)
         names = exercise.parameters or ("",) * len(args)
         changed = tuple(n for n, s in zip(names, same, strict=False) if not s)
     return Outcome(value, form, changed=changed, shared=shared, tolerance=tolerance)
-
-
-def _evaluate(expression: str, exercise: Exercise, answer: Any) -> Any:
-    names: dict[str, Any] = {}
-    exec(SETUP, names)
-    return eval(expression, names | {exercise.answer: answer})
 
 
 def arranged(answer: Any, exercise: Exercise) -> Any:
