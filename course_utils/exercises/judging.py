@@ -14,7 +14,7 @@ from course_utils.exercises import running
 from course_utils.exercises.describing import describe_object
 from course_utils.exercises.exercise import Case, Exercise, NotYet, load
 from course_utils.exercises.messages import generic, seen, smallest
-from course_utils.exercises.running import Outcome, Run, is_stub, run, said
+from course_utils.exercises.running import Outcome, Program, Run, is_stub, run, said
 from course_utils.exercises.values import equal, has_arrays
 from course_utils.exercises.world import kept_world, switched_off
 from course_utils.limits import OutOfTime, TimeLimitExceeded, time_limit
@@ -92,7 +92,7 @@ def _judge(exercise: Exercise, answer: Any) -> Verdict:
             break
     telling = _telling(tried, measure)
     for mine, failing in telling:
-        for message, other in _wrong_runs(exercise):
+        for message, other in _wrong_programs(exercise):
             if _behaves_like(mine, other, cases, measure):
                 i = smallest(cases, failing)
                 shown = seen(exercise, cases[i], mine.outcomes[i], mine.kind)
@@ -170,20 +170,16 @@ def _solution_runs(exercise: Exercise) -> list[Run]:
     return exercise.kept[key]
 
 
-def _wrong_runs(exercise: Exercise) -> list[tuple[str, Run]]:
-    """Message and run of each wrong program, in each kind that the solution is right in."""
+def _wrong_programs(exercise: Exercise) -> list[tuple[str, Program]]:
+    """Message and program of each mistake, in each kind that the solution is right in."""
     key = "wrong", torch.get_default_dtype()
     if key not in exercise.kept:
-        found = []
-        for message, code in exercise.programs():
-            answer = load(code, exercise)
-            for measure in _solution_runs(exercise):
-                try:
-                    other = run(exercise, answer, measure.kind)
-                except NotYet:
-                    continue  # its probe speaks for itself
-                found.append((message, other))
-        exercise.kept[key] = found
+        kinds = [measure.kind for measure in _solution_runs(exercise)]
+        exercise.kept[key] = [
+            (message, Program(exercise, code, kind))
+            for message, code in exercise.programs()
+            for kind in kinds
+        ]
     return exercise.kept[key]
 
 
@@ -192,15 +188,14 @@ def _failing(mine: Run, measure: Run) -> list[int]:
     return [i for i, (a, b) in enumerate(pairs) if not a.like(b)]
 
 
-def _behaves_like(mine: Run, other: Run, cases: Sequence[Case], measure: Run) -> bool:
+def _behaves_like(mine: Run, other: Program, cases: Sequence[Case], measure: Run) -> bool:
     """The same in all cases; where one of the two raises at an edge, the edge does not count."""
-    if other.stopped or len(other.outcomes) != len(mine.outcomes):
-        return False
     counted = 0
-    for one, a, b, right in zip(
-        cases, mine.outcomes, other.outcomes, measure.outcomes, strict=True
-    ):
-        if one.edge and (a.error or b.error) and a.error != b.error:
+    for i, (a, right) in enumerate(zip(mine.outcomes, measure.outcomes, strict=True)):
+        b = other.outcome(i)
+        if b is None:
+            return False
+        if cases[i].edge and (a.error or b.error) and a.error != b.error:
             continue
         if not (a.like(b) and _same_symptoms(a, b)):
             return False

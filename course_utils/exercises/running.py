@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from course_utils.exercises.exercise import SEED, Case, Exercise, NotYet, evaluate
+from course_utils.exercises.exercise import SEED, Case, Exercise, NotYet, evaluate, load
 from course_utils.exercises.values import (
     canonical,
     equal,
@@ -95,6 +95,34 @@ def run(exercise: Exercise, answer: Any, kind: str) -> Run:
         result.stopped = True
         result.outcomes = result.outcomes[: len(given) - 1]
     return result
+
+
+class Program:
+    """A wrong program in one kind of container, run case by case as far as it is asked for.
+
+    In order, because a mistake may carry something from case to case.
+    """
+
+    def __init__(self, exercise: Exercise, code: str, kind: str) -> None:
+        self._exercise, self._code, self._kind = exercise, code, kind
+        self._outcomes: list[Outcome | None] = []
+
+    def outcome(self, i: int) -> Outcome | None:
+        """What it does in case ``i``; None where it does not end or its probe objects."""
+        if not self._outcomes:
+            self._bound = arranged(load(self._code, self._exercise), self._exercise)
+            self._pairs = list(zip(self._exercise.build(), self._exercise.build(), strict=True))
+        while len(self._outcomes) <= i:
+            self._outcomes.append(self._next())
+        return self._outcomes[i]
+
+    def _next(self) -> Outcome | None:
+        one, before = self._pairs[len(self._outcomes)]
+        try:
+            with time_limit(SECONDS):
+                return _outcome(self._exercise, self._bound, self._kind, one, before)
+        except (NotYet, TimeLimitExceeded, OutOfTime):
+            return None
 
 
 def _outcome(exercise: Exercise, bound: Any, kind: str, one: Case, before: Case) -> Outcome:
