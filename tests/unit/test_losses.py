@@ -124,7 +124,10 @@ def test_nothing_overflows_at_a_thousand():
         (lambda: losses.cross_entropy([[1.0, 2.0]], [[1], [0]]), r"shape \(2, 1\)"),
         (lambda: losses.cross_entropy([[1.0, 2.0]], [0], weight=[1.0]), "2 numbers ≥ 0"),
         (lambda: losses.cross_entropy([[1.0, 2.0]], [0], label_smoothing=2), "label_smoothing"),
-        (lambda: losses.smooth_l1([1.0], [2.0], "sum"), "beta must be a finite number ≥ 0, got"),
+        (
+            lambda: losses.smooth_l1([1.0], [2.0], "sum"),
+            "beta must be a finite number ≥ 0, got 'sum'",
+        ),
         (lambda: losses.bce_with_logits([1.0], [1.0], pos_weight=[1, 2]), "pos_weight"),
         (lambda: losses.cross_entropy([[1.0, 2.0]], [0], label_smoothing=None), "label_smoothing"),
         (lambda: losses.cross_entropy([[1.0, 2.0]], [0], weight=[1.0, np.inf]), "all finite"),

@@ -242,13 +242,25 @@ def test_shape_is_kept():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: schedules.step(0, 0.1, 0), "step_size must be a whole number of at least 1"),
-        (lambda: schedules.step(0, 0.1, 2.5), "step_size must be a whole number of at least 1"),
+        (
+            lambda: schedules.step(0, 0.1, 0),
+            "step_size must be a whole number of at least 1, got 0",
+        ),
+        (
+            lambda: schedules.step(0, 0.1, 2.5),
+            "step_size must be a whole number of at least 1, got 2.5",
+        ),
         (lambda: schedules.step(0, 0.1, 2, -1), "gamma must be a finite number ≥ 0, got -1"),
         (lambda: schedules.exponential(0, 0.1, -0.9), "gamma must be"),
-        (lambda: schedules.cosine(0, 0.1, 0), "num_steps must be a whole number of at least 1"),
+        (
+            lambda: schedules.cosine(0, 0.1, 0),
+            "num_steps must be a whole number of at least 1, got 0",
+        ),
         (lambda: schedules.cosine(0, 0.1, 5, -1), "min_lr must be a finite number ≥ 0, got -1"),
-        (lambda: schedules.linear_warmup(0, 0.1, 0), "warmup_steps must be a whole number of"),
+        (
+            lambda: schedules.linear_warmup(0, 0.1, 0),
+            "warmup_steps must be a whole number of at least 1",
+        ),
         (lambda: schedules.linear_warmup(0, 0.1, 5, 2), "start_factor must be a number with 0"),
         (
             lambda: schedules.cosine_with_warmup(0, 0.1, 5, 5),
