@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import torch
 from torch import nn
 
 from course_utils.names import look_up
 from course_utils.reals import flag, number, whole
 
 _VARIANTS = {"A": "A", "B": "B"}
+_one_at_a_time = threading.Lock()
 
 
 def digit_cnn(
@@ -106,3 +109,20 @@ def _initialise_b(model: nn.Sequential) -> None:
             else:
                 nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
+
+
+def seeded_network(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """``build()`` in float64 with PyTorch's random numbers started at ``seed``.
+
+    Default dtype and global random numbers are put back afterwards: a playground must not change
+    the numbers of the notebook it stands in.
+    """
+    with _one_at_a_time:
+        state, dtype = torch.random.get_rng_state(), torch.get_default_dtype()
+        try:
+            torch.set_default_dtype(torch.float64)
+            torch.default_generator.manual_seed(seed)
+            return build()
+        finally:
+            torch.set_default_dtype(dtype)
+            torch.random.set_rng_state(state)

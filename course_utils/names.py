@@ -1,10 +1,13 @@
-"""Names that a learner may mistype: one error message for all of them."""
+"""Names that a learner may mistype, and what goes by them: one error message for all."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from typing import TypeVar
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -48,3 +51,33 @@ def look_up(kind: str, name: object, table: Mapping[str, T]) -> T:
             if key.casefold() == wanted:
                 return entry
     raise unknown_name(kind, name, table)
+
+
+def chapters_in(folder: Iterable[str]) -> list[str]:
+    """The chapters that have a module chNN in a package (its ``__path__``): ``["00", "09"]``."""
+    names = (module.name for module in pkgutil.iter_modules(folder))
+    return sorted(name[2:] for name in names if re.fullmatch(r"ch\d\d", name))
+
+
+def chapter_module(package: str, chapter: object, known: Sequence[str]) -> Any:
+    """The module of a chapter ("09"), loaded by name: so only what is asked for is loaded.
+
+    Raises the ValueError of `unknown_name` when the chapter is not ``known``.
+    """
+    if not isinstance(chapter, str) or chapter not in known:
+        raise unknown_name("chapter", chapter, known)
+    return importlib.import_module(f"{package}.ch{chapter}")
+
+
+def look_up_entry(
+    kind: str, name: object, chapters: Sequence[str], entries_of: Callable[[str], Iterable[Any]]
+) -> Any:
+    """The entry called ``name`` ("09.adam") among those of its chapter.
+
+    Raises the ValueError of `unknown_name` when there is none.
+    """
+    chapter = name.partition(".")[0] if isinstance(name, str) else ""
+    for entry in entries_of(chapter) if chapter in chapters else ():
+        if entry.name == name:
+            return entry
+    raise unknown_name(kind, name, [entry.name for one in chapters for entry in entries_of(one)])

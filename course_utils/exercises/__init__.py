@@ -16,12 +16,9 @@ A test compares every notebook with what `cells` gives, so text and judging cann
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-import re
 from typing import Any
 
-from course_utils.names import unknown_name
+from course_utils.names import chapter_module, chapters_in, look_up_entry
 
 __all__ = ["cells", "chapter_cells", "chapters", "exercises_of", "get_exercise"]
 
@@ -31,8 +28,7 @@ Cell = tuple[str, str]
 
 def chapters() -> list[str]:
     """The chapters that have exercises, as two digits: ``["00", "09", "12"]``."""
-    names = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name[2:] for name in names if re.fullmatch(r"ch\d\d", name))
+    return chapters_in(__path__)
 
 
 def exercises_of(chapter: str) -> tuple[Any, ...]:
@@ -41,10 +37,7 @@ def exercises_of(chapter: str) -> tuple[Any, ...]:
     Raises:
         ValueError: the chapter has no exercises.
     """
-    if not isinstance(chapter, str) or chapter not in chapters():
-        raise unknown_name("chapter", chapter, chapters())
-    # By name: only what is asked for is loaded, and a new chapter is found.
-    return importlib.import_module(f"{__name__}.ch{chapter}").EXERCISES
+    return chapter_module(__name__, chapter, chapters()).EXERCISES
 
 
 def get_exercise(name: str) -> Any:
@@ -53,13 +46,7 @@ def get_exercise(name: str) -> Any:
     Raises:
         ValueError: there is none; the message lists the known ones and the nearest match.
     """
-    chapter = name.partition(".")[0] if isinstance(name, str) else ""
-    if chapter in chapters():
-        for exercise in exercises_of(chapter):
-            if exercise.name == name:
-                return exercise
-    known = [exercise.name for number in chapters() for exercise in exercises_of(number)]
-    raise unknown_name("exercise", name, known)
+    return look_up_entry("exercise", name, chapters(), exercises_of)
 
 
 def cells(name: str) -> list[Cell]:

@@ -1,92 +1,35 @@
-"""Chapter 10: a schedule of one's own, with which five small networks are trained.
-
-The same networks, mini-batches and updates as in the schedule designer, in float64; a test compares
-the two.
-"""
+"""Chapter 10: a schedule of one's own, with which the schedule designer's networks are trained."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
-from course_utils.data import digits
 from course_utils.exercises.describing import describe
 from course_utils.exercises.exercise import Exercise, NotYet, case, mistakes
 from course_utils.exercises.values import canonical, stacked
-from course_utils.models import digit_mlp
+from course_utils.schedule_training import PER_EPOCH, TOTAL, train_with
 
 TARGET = 0.17  # mean validation loss
-NUM_EPOCHS, NUM_UPDATES = 10, 400
-NUM_NETWORKS = 5
-MOMENTUM = 0.9
-LOST = 1_000.0  # a loss from which no training comes back
 
 
 @lru_cache(maxsize=64)
 def final_losses(rates: tuple[float, ...]) -> tuple[float, ...] | int:
     """Validation loss of each network after all updates, or the update in which one explodes."""
-    batches, (X_val, y_val), weights = _material()
-    velocities = [torch.zeros_like(part) for part in weights]
-    for number, (lr, (X, y)) in enumerate(zip(rates, batches, strict=True), start=1):
-        weights = [part.detach().requires_grad_() for part in weights]
-        losses = _losses(weights, X, y)
-        for velocity, grad in zip(
-            velocities, torch.autograd.grad(losses.sum(), weights), strict=True
-        ):
-            velocity.mul_(MOMENTUM).add_(grad)
-        with torch.no_grad():
-            weights = [w - lr * v for w, v in zip(weights, velocities, strict=True)]
-        if not losses.mean() < LOST:  # so written, NaN is caught too
-            return number
-    final = _losses(weights, X_val, y_val)
-    return tuple(final.tolist()) if math.isfinite(final.sum()) else NUM_UPDATES
-
-
-def _losses(weights: Sequence[Tensor], X: Tensor, y: Tensor) -> Tensor:
-    """(5,) loss of each network on the same images X (B, 49)."""
-    W1, b1, W2, b2 = weights
-    hidden = torch.relu(torch.baddbmm(b1, X.expand(len(W1), *X.shape), W1))
-    logits = torch.baddbmm(b2, hidden, W2)
-    each = F.cross_entropy(logits.flatten(0, 1), y.repeat(len(W1)), reduction="none")
-    return each.view(len(W1), -1).mean(1)
-
-
-@cache
-def _material() -> tuple[list[tuple[Tensor, Tensor]], tuple[Tensor, Tensor], list[Tensor]]:
-    """Mini-batches X (B, 49), y (B,) in their order; the validation images; the first weights."""
-    data = digits("embedded", dtype=torch.float64)
-    loader = data.loader("train", 32, seed=0)
-    batches = [(_pooled(X), y) for _ in range(NUM_EPOCHS) for X, y in loader]
-    dtype = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)  # the check that trains puts all states back
-    try:
-        nets = []
-        for seed in range(NUM_NETWORKS):
-            torch.manual_seed(seed)
-            nets.append(digit_mlp((32,), in_features=49))
-    finally:
-        torch.set_default_dtype(dtype)
-    parts = [(n.fc1.weight.T, n.fc1.bias[None], n.head.weight.T, n.head.bias[None]) for n in nets]
-    weights = [torch.stack(part).detach() for part in zip(*parts, strict=True)]
-    return batches, (_pooled(data.X_val), data.y_val), weights
-
-
-def _pooled(images: Tensor) -> Tensor:
-    """(N, 1, 28, 28) → (N, 49): the means of 4 × 4 pixels."""
-    return F.avg_pool2d(images, 4).flatten(1)
+    *_, run = train_with(lambda _: np.array(rates), dtype=torch.float64)
+    final = run.val_loss[-1]
+    if run.diverged_at is None and np.isfinite(final).all():
+        return tuple(final)
+    return run.num_updates
 
 
 def _trained_with(answer: Any) -> dict[str, Any]:
     """Highest rate, mean rate of the last epoch, and the validation loss, or where it exploded."""
     rates = []
-    for t in range(NUM_UPDATES):
+    for t in range(TOTAL):
         rate = canonical(answer(t))
         if rate is None:
             raise NotYet(f"`my_schedule({t})` gives None. Is a `return` missing?")
@@ -100,7 +43,7 @@ def _trained_with(answer: Any) -> dict[str, Any]:
             raise NotYet(f"`my_schedule({t})` gives {rates[-1]}: a finite rate is expected.")
         if rates[-1] < 0:
             raise NotYet(f"`my_schedule({t})` is negative ({rates[-1]:.3g}): that walks uphill.")
-    seen = {"top": max(rates), "end": np.mean(rates[-40:]), "same": min(rates) == max(rates)}
+    seen = {"top": max(rates), "end": np.mean(rates[-PER_EPOCH:]), "same": min(rates) == max(rates)}
     losses = final_losses(tuple(rates))
     if isinstance(losses, int):
         return {**seen, "mean": np.inf, "exploded": losses}

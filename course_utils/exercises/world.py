@@ -144,6 +144,7 @@ def kept_world() -> Iterator[None]:
         torch.enable_grad(),
     ):
         warnings.simplefilter("ignore")
+        torch.set_num_threads(1)  # for inputs as small as ours more threads wait for each other
         _set_default_device(torch.device("cpu"))
         limit = sys.setrecursionlimit
         names = _REPLACED | {

@@ -25,8 +25,8 @@ from course_utils.playgrounds.batch_lr_compute import (
     verdict,
 )
 from course_utils.playgrounds.before import Before
+from course_utils.playgrounds.one_thread import on_one_thread
 from course_utils.playgrounds.parts import ALARM, TIGHT_HALO, Parts
-from course_utils.playgrounds.seeded import on_one_thread
 from course_utils.playgrounds.words import PRESS_START, capital, standing
 from course_utils.plotting import BLACK, GREY, RED, SPLIT_STYLES
 from course_utils.printing import rounded

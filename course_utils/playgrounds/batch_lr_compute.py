@@ -17,10 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.models import digit_mlp
+from course_utils.models import digit_mlp, seeded_network
 from course_utils.names import look_up
 from course_utils.playgrounds.digit_runs import GUESSING, LOST, DigitSplit, training_data
-from course_utils.playgrounds.seeded import seeded_network
 
 BATCH_SIZES = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
 BUDGETS = {"12 epochs": 12, "240 updates": 240}  # how long a run is

@@ -13,9 +13,10 @@ from torch.nn import functional as F
 
 from course_utils.live.controls import Choice, Slider, rate_slider, row
 from course_utils.live.training import TrainingPlayground
+from course_utils.models import seeded_network
 from course_utils.names import look_up
+from course_utils.playgrounds.one_thread import on_one_thread
 from course_utils.playgrounds.parts import ALARM, TIGHT_HALO, TITLE, Parts
-from course_utils.playgrounds.seeded import on_one_thread, seeded_network
 from course_utils.playgrounds.words import capital, counted, standing
 from course_utils.plotting import BLUE, GREEN, GREEN_INK, GREY, RED
 from course_utils.printing import rounded

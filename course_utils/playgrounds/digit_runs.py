@@ -21,10 +21,9 @@ from torch.nn import functional as F
 
 from course_utils import schedules
 from course_utils.data import digits
-from course_utils.models import digit_cnn, digit_mlp
+from course_utils.models import digit_cnn, digit_mlp, seeded_network
 from course_utils.names import look_up
 from course_utils.optimizers import Optimizer, make_optimizer
-from course_utils.playgrounds.seeded import seeded_network
 
 NUM_EPOCHS = 8
 MAX_TRAIN, MAX_VAL = 5_000, 500  # images: of MNIST a part is enough to watch a training

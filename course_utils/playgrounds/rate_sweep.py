@@ -18,8 +18,8 @@ from course_utils.optimizers import OPTIMIZERS
 from course_utils.playgrounds.batch_lr_compute import SEED, pooled_digits, small_network
 from course_utils.playgrounds.before import Before
 from course_utils.playgrounds.digit_runs import GUESSING
+from course_utils.playgrounds.one_thread import on_one_thread
 from course_utils.playgrounds.parts import Parts
-from course_utils.playgrounds.seeded import on_one_thread
 from course_utils.playgrounds.words import PRESS_START, standing
 from course_utils.plotting import BLACK, GREEN, GREY, ORANGE, RED, SPLIT_STYLES
 from course_utils.printing import rounded

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils.data import digits
-from course_utils.playgrounds.seeded import one_thread, seeded_network
+from course_utils.models import seeded_network
+from course_utils.playgrounds.one_thread import one_thread
 from course_utils.training import fit
 
 Point = tuple[float, float]

@@ -22,8 +22,8 @@ from course_utils.live.controls import Notches, Slider, Toggle, row
 from course_utils.live.playground import Playground
 from course_utils.playgrounds.digit_panels import EDGE, FRAME, DigitPanels, place_sliders
 from course_utils.playgrounds.kernel_compute import SIDE, digit_image
+from course_utils.playgrounds.one_thread import one_thread
 from course_utils.playgrounds.parts import TITLE, say
-from course_utils.playgrounds.seeded import one_thread
 from course_utils.playgrounds.words import capital
 from course_utils.plotting import BLUE, GREY, RED_INK
 

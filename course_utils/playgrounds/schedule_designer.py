@@ -10,26 +10,22 @@ import torch
 
 from course_utils.live.controls import Choice, Slider, Toggle, row
 from course_utils.live.training import TrainingPlayground
+from course_utils.playgrounds.one_thread import on_one_thread
 from course_utils.playgrounds.parts import ALARM, TITLE, Parts
-from course_utils.playgrounds.schedule_training import (
-    CONSTANT,
+from course_utils.playgrounds.schedule_designs import CONSTANT, NAMES, USES, Design, constant_run
+from course_utils.playgrounds.words import capital, standing
+from course_utils.plotting import BLUE, GREEN, GREEN_INK, GREY, SPLIT_STYLES
+from course_utils.printing import rounded
+from course_utils.schedule_training import (
     GROUP,
     LOST,
-    NAMES,
     NUM_EPOCHS,
     NUM_NETWORKS,
     PER_EPOCH,
     TOTAL,
-    USES,
-    Design,
     Run,
-    constant_run,
     train_with,
 )
-from course_utils.playgrounds.seeded import on_one_thread
-from course_utils.playgrounds.words import capital, standing
-from course_utils.plotting import BLUE, GREEN, GREEN_INK, GREY, SPLIT_STYLES
-from course_utils.printing import rounded
 
 GOAL = 0.17
 TOP, BOTTOM = 16.0, 0.03  # ends of the loss axis

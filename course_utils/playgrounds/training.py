@@ -28,8 +28,8 @@ from course_utils.playgrounds.digit_runs import (
     train_steps,
     verdict,
 )
+from course_utils.playgrounds.one_thread import on_one_thread
 from course_utils.playgrounds.parts import ALARM, Parts
-from course_utils.playgrounds.seeded import on_one_thread
 from course_utils.playgrounds.words import PRESS_START, capital, standing
 from course_utils.plotting import BLACK, BLUE, GREY, RED, SPLIT_STYLES
 from course_utils.printing import rounded

@@ -11,11 +11,7 @@ its code cell be what `cell` gives.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-import re
-
-from course_utils.names import unknown_name
+from course_utils.names import chapter_module, chapters_in, look_up_entry
 from course_utils.quizzes.panel import Prediction
 from course_utils.quizzes.question import Question
 
@@ -43,8 +39,7 @@ def cell(name: str) -> str:
 
 def chapters() -> list[str]:
     """The chapters that have questions, as two digits: ``["00", "09"]``."""
-    names = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name[2:] for name in names if re.fullmatch(r"ch\d\d", name))
+    return chapters_in(__path__)
 
 
 def questions_of(chapter: str) -> tuple[Question, ...]:
@@ -53,10 +48,7 @@ def questions_of(chapter: str) -> tuple[Question, ...]:
     Raises:
         ValueError: the chapter has no questions.
     """
-    if not isinstance(chapter, str) or chapter not in chapters():
-        raise unknown_name("chapter", chapter, chapters())
-    # Found by name: nothing here knows of any chapter.
-    return importlib.import_module(f"{__name__}.ch{chapter}").QUESTIONS
+    return chapter_module(__name__, chapter, chapters()).QUESTIONS
 
 
 def get_question(name: str) -> Question:
@@ -65,10 +57,4 @@ def get_question(name: str) -> Question:
     Raises:
         ValueError: there is none; the message lists the known ones and the nearest match.
     """
-    chapter = name.partition(".")[0] if isinstance(name, str) else ""
-    if chapter in chapters():
-        for question in questions_of(chapter):
-            if question.name == name:
-                return question
-    known = [question.name for number in chapters() for question in questions_of(number)]
-    raise unknown_name("question", name, known)
+    return look_up_entry("question", name, chapters(), questions_of)

@@ -19,18 +19,15 @@ from course_utils.data import digits
 from course_utils.models import digit_mlp
 from course_utils.playgrounds import schedule_designer
 from course_utils.playgrounds.schedule_designer import GOAL, ScheduleDesigner, reached, verdict
-from course_utils.playgrounds.schedule_training import (
+from course_utils.playgrounds.schedule_designs import NAMES, USES, Design, constant_run
+from course_utils.schedule_training import (
     GROUP,
     MOMENTUM,
-    NAMES,
     NUM_EPOCHS,
     NUM_NETWORKS,
     PER_EPOCH,
     TOTAL,
-    USES,
-    Design,
     Run,
-    constant_run,
     train_with,
 )
 
