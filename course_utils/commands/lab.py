@@ -7,11 +7,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 START = "notebooks/00_start_here.ipynb"
-# Messages to the page go out at once; the browser tests start their server with it as well.
-PROMPT = (
-    "--ServerApp.kernel_websocket_connection_class="
-    "course_utils.commands.prompt_connection.PromptConnection"
-)
 
 
 def command_line(python: str, extra: list[str]) -> list[str]:
@@ -31,7 +26,6 @@ def command_line(python: str, extra: list[str]) -> list[str]:
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.news_url=None",
         "--LabApp.extension_manager=readonly",
-        PROMPT,
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         # Containers run as root; the server listens on this machine only and wants its token.

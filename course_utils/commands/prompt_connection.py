@@ -2,7 +2,7 @@
 
 The server leaves Nagle's algorithm on: while a message waits for the browser's receipt, which comes
 up to 40 ms later, the next small one is held back. Nobody notices that with printed text; a slider
-that is moved beside a running training does. Named by ``lab.command_line``.
+that is moved beside a running training does. Put in by ``server_extension``.
 """
 
 from __future__ import annotations

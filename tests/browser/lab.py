@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from course_utils.commands.bootstrap import JUPYTER
 from course_utils.commands.chromium import find_chromium
-from course_utils.commands.lab import PROMPT
 
 # What Chromium needs to start inside containers, and to leave the network alone.
 CHROMIUM_FLAGS = [
@@ -68,11 +68,11 @@ def lab_server(
         "--LabApp.news_url=",
         "--expose-app-in-browser",
         "--ServerApp.port_retries=0",
-        PROMPT,
     ]
     variables = {
         "JUPYTERLAB_SETTINGS_DIR": str(settings),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".lab-workspaces"),
+        "JUPYTER_CONFIG_PATH": str(JUPYTER),  # as in an environment that was set up
     }
     address = f"http://127.0.0.1:{port}"
     with running(arguments, folder, f"{address}/api/status?token={token}", variables | (env or {})):
