@@ -10,15 +10,14 @@ runs here; the renderer's thread draws what was yielded last.
 from __future__ import annotations
 
 import asyncio
-import signal
 import threading
 import time
-import weakref
 from collections.abc import Generator
 from itertools import islice
 from typing import Any, NamedTuple
 
 from course_utils.live.controls import button
+from course_utils.live.interrupts import running, watch_interrupts
 from course_utils.live.playground import Playground, describe_error
 from course_utils.live.renderer import RENDERER, REST_AFTER
 
@@ -188,6 +187,10 @@ class TrainingPlayground(Playground):
 
         return widgets.HBox(self.train_buttons(), layout=widgets.Layout(width="292px"))
 
+    def interrupt(self) -> None:
+        """End the training because the interrupt button was pressed."""
+        self._loop.call_soon_threadsafe(self._finish, "interrupted")
+
     # -- the task ----------------------------------------------------------------------------------
 
     @property
@@ -236,7 +239,7 @@ class TrainingPlayground(Playground):
         self._resume()
 
     async def _train_newest(self) -> None:
-        _running.add(self)
+        running.add(self)
         try:
             run = None
             while run != self._run and self._state_name == "running":
@@ -249,7 +252,7 @@ class TrainingPlayground(Playground):
                     if self._note(Trained(run, generation, values, error=error)):
                         self._show_state("stopped")
         finally:
-            _running.discard(self)
+            running.discard(self)
 
     async def _train(self, run: int, generation: int, values: dict[str, Any]) -> None:
         training = self.steps(dtype="float32", **values)
@@ -361,24 +364,3 @@ def _advance(training: Generator, values: dict[str, Any] | None) -> Any:
         return training.send(values)
     except StopIteration:
         return None
-
-
-# -- the interrupt button --------------------------------------------------------------------------
-
-_running: weakref.WeakSet[TrainingPlayground] = weakref.WeakSet()
-
-
-def watch_interrupts() -> None:
-    """Let the interrupt button end live trainings.
-
-    Between cells the kernel ignores the interrupt signal, so we listen in its place; while a cell
-    runs, the signal is the cell's, and the kernel has set its own handler.
-    """
-    if threading.current_thread() is threading.main_thread():
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-            signal.signal(signal.SIGINT, _on_interrupt)
-
-
-def _on_interrupt(*_: Any) -> None:
-    for playground in list(_running):  # from the loop: a signal may arrive amid anything
-        playground._loop.call_soon_threadsafe(playground._finish, "interrupted")

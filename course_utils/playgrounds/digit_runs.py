@@ -24,6 +24,7 @@ from course_utils.data import digits
 from course_utils.models import digit_cnn, digit_mlp, seeded_network
 from course_utils.names import look_up
 from course_utils.optimizers import Optimizer, make_optimizer
+from course_utils.playgrounds.weights import Weights
 
 NUM_EPOCHS = 8
 MAX_TRAIN, MAX_VAL = 5_000, 500  # images: of MNIST a part is enough to watch a training
@@ -193,7 +194,7 @@ def train_steps(
     data = training_data(dtype)
     model = fresh_network(network, dtype, seed)
     rule = make_rule(optimizer, lr, beta)
-    steps = rule.to_torch(model.parameters())
+    weights = Weights(rule, model)
     source = rule.torch_source().replace("[w]", "model.parameters()")
     generator = torch.Generator().manual_seed(seed)
     per_epoch = math.ceil(len(data.y_train) / batch_size)
@@ -216,10 +217,8 @@ def train_steps(
         for number, batch in enumerate(order.split(batch_size), start=1):
             model.train()
             batch_loss = F.cross_entropy(model(data.X_train[batch]), data.y_train[batch])
-            steps.zero_grad()
             batch_loss.backward()
-            steps.param_groups[0]["lr"] = float(rates[done])
-            steps.step()
+            weights.step(lr=float(rates[done]))
 
             value = batch_loss.item()
             # One explosion must not drown the average: it counts only as high as the picture.

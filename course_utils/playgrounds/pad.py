@@ -6,33 +6,37 @@ network is asked, and its ten probabilities are shown.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import math
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from course_utils.data import DataError, digits, prepare_drawing
 from course_utils.live.controls import Control, Slider, button, row
 from course_utils.live.playground import Playground
-from course_utils.names import look_up
-from course_utils.playgrounds.parts import ALARM, ARROWS
-from course_utils.playgrounds.reader import digit_reader
-from course_utils.plotting import BLUE, GREY, RED
+from course_utils.playgrounds.ink import SIDE, brush_line, on_paper, pasted
+from course_utils.playgrounds.parts import ALARM, ARROWS, HALO
+from course_utils.playgrounds.reader import ROUNDS, Pupil, Reader, chosen_dataset, reader_of
+from course_utils.playgrounds.words import capital
+from course_utils.plotting import BLACK, BLUE, GREY, RED
 
-SIDE = 280  # pixels of the pad
-BRUSH = 26  # width of a stroke, pixels
 FIRST, MAX_EXAMPLES = 44, 1_000  # test digits: the one at the beginning, and how many
 EXAMPLE_SIDE = {"embedded": 200, "mnist": 260}  # MNIST images have a margin
 CORNER = (30, 24)  # of the pad in the picture, pixels from the left and from the bottom
 EMPTY = "The pad is empty. Draw a digit on it, or choose a test digit."
+# Said as long as nobody has seen the pad, so that it does not depend on how far the reader is.
+UNSEEN = (
+    "Test digit number {example}, a {label}. The network behind the pad learns to read in the "
+    "seconds after the page has shown it; ten bars say how likely it finds each digit."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +45,8 @@ class Reading:
 
     ink: (280, 280), 1 is ink and 0 paper. seen: (28, 28) as the network gets it, or None when
     nothing is drawn. probabilities: (10,), or None likewise. label: the true digit of an example.
-    note: something odd about the network's answer, in words.
+    note: something odd about the network's answer, in words. pupil: the reader that gave it, if
+    it was one that had not yet learned all it can.
     """
 
     ink: np.ndarray
@@ -50,6 +55,7 @@ class Reading:
     example: int | None = None
     label: int | None = None
     note: str = ""
+    pupil: Pupil | None = None
 
     @property
     def digit(self) -> int | None:
@@ -61,49 +67,6 @@ class Reading:
 def _examples(dataset: str) -> tuple[Tensor, Tensor]:
     whole = digits(dataset, dtype=torch.float32)
     return whole.X_test[:MAX_EXAMPLES, 0].clone(), whole.y_test[:MAX_EXAMPLES].clone()
-
-
-def _dataset() -> str:
-    name = os.environ.get("COURSE_DATASET") or "embedded"
-    known = {"embedded": "embedded", "digits": "embedded", "mnist": "mnist"}
-    return look_up("dataset", name, known)
-
-
-def pasted(image: Tensor, side: int) -> np.ndarray:
-    """An image (28, 28) as ink in the middle of an empty pad, `side` pixels high."""
-    large = F.interpolate(image[None, None], size=(side, side), mode="bilinear")[0, 0]
-    ink = np.zeros((SIDE, SIDE), np.float32)
-    edge = (SIDE - side) // 2
-    ink[edge : edge + side, edge : edge + side] = large.clamp(0, 1).numpy()
-    return ink
-
-
-def on_paper(ink: np.ndarray) -> np.ndarray:
-    """Ink (H, W) in [0, 1] as black on white, (H, W, 4) bytes, which matplotlib draws fastest."""
-    grey = (255.5 - 255 * ink).astype(np.uint8)
-    return np.stack([grey, grey, grey, np.full_like(grey, 255)], axis=2)
-
-
-def brush_line(ink: np.ndarray, start: Sequence[float], end: Sequence[float]) -> None:
-    """Draw a round stroke from `start` to `end` (x, y in pixels, y downwards) into `ink`."""
-    (x0, y0), (x1, y1) = start, end
-    margin = BRUSH / 2 + 1
-    left, right = _span(min(x0, x1) - margin, max(x0, x1) + margin)
-    top, bottom = _span(min(y0, y1) - margin, max(y0, y1) + margin)
-    if left >= right or top >= bottom:
-        return
-    x = np.arange(left, right, dtype=np.float32)[None, :] + 0.5
-    y = np.arange(top, bottom, dtype=np.float32)[:, None] + 0.5
-    dx, dy = x1 - x0, y1 - y0
-    along = ((x - x0) * dx + (y - y0) * dy) / max(dx * dx + dy * dy, 1e-9)
-    along = along.clip(0, 1)
-    distance = np.hypot(x - x0 - along * dx, y - y0 - along * dy)
-    spot = ink[top:bottom, left:right]
-    np.maximum(spot, (BRUSH / 2 + 0.5 - distance).clip(0, 1), out=spot)
-
-
-def _span(low: float, high: float) -> tuple[int, int]:
-    return max(0, math.floor(low)), min(SIDE, math.ceil(high))
 
 
 def read_drawing(ink: np.ndarray, model: nn.Module, dataset: str | None = None) -> Reading:
@@ -154,9 +117,9 @@ class DigitPad(Playground):
     """A pad to draw a digit on; ten probabilities move while you draw.
 
     model: any network that gives logits (1, 10) for an image (1, 1, 28, 28); the pad uses a copy
-    of it in evaluation mode, in the model's own dtype. Without one, a small network is trained
-    first, which takes a few seconds once per kernel. values: ``example``, the number of the test
-    digit that is on the pad at the beginning.
+    of it in evaluation mode, in the model's own dtype. Without one, a small network is trained,
+    once per kernel and in a few seconds: in a notebook while the pad is shown and reads, elsewhere
+    first. values: ``example``, the number of the test digit that is on the pad at the beginning.
 
     Raises ValueError for something that is no model or does not give ten numbers.
     """
@@ -165,12 +128,27 @@ class DigitPad(Playground):
     pointer = True
 
     def __init__(self, model: nn.Module | None = None, **values: Any) -> None:
-        self.dataset = _dataset()
-        self._model = digit_reader() if model is None else _ready(model)
+        self.dataset = chosen_dataset()
+        self._model = None if model is None else _ready(model)
+        self._reader = reader_of(self.dataset) if model is None else None
+        self._unseen = False
+        if self._reader is not None:
+            self._meet(self._reader)
         self._drawing: np.ndarray | None = None  # None: the example is on the pad
         self._chosen = False  # whether somebody asked for the example that is on the pad
         self._last: tuple[float, float] | None = None  # where the pen is, while it is down
         super().__init__(**values)
+
+    def _meet(self, reader: Reader) -> None:
+        """Have `reader` learn when the page shows the pad, or now where that cannot be."""
+        try:
+            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:  # a plain script: nothing can run behind it
+            self._loop = None
+        self._unseen = self._loop is not None and not reader.newest.ready
+        # The course's own stored pictures are of the reader that has learned, as one sees it soon.
+        if self._loop is None or os.environ.get("COURSE_AUTHORING") == "1":
+            reader.finish(progress=True)
 
     @property
     def controls(self) -> Iterable[Control]:
@@ -182,17 +160,37 @@ class DigitPad(Playground):
     def compute(self, example: int) -> Reading:
         images, labels = _examples(self.dataset)
         ink = pasted(images[example], EXAMPLE_SIDE[self.dataset])
-        read = read_drawing(ink, self._model, self.dataset)
-        return Reading(
-            ink, read.seen, read.probabilities, example, labels[example].item(), read.note
-        )
+        return replace(self._read(ink), example=example, label=labels[example].item())
 
     def recompute(self, values: dict[str, Any]) -> Reading:
+        self._unseen = False
         with self._state:
             drawing = None if self._drawing is None else self._drawing.copy()
-        if drawing is None:
-            return self.compute(**values)
-        return read_drawing(drawing, self._model, self.dataset)
+        return self.compute(**values) if drawing is None else self._read(drawing)
+
+    def _read(self, ink: np.ndarray) -> Reading:
+        if self._reader is None:
+            return read_drawing(ink, self._model, self.dataset)
+        pupil = self._reader.newest
+        read = read_drawing(ink, pupil.model, self.dataset)
+        return read if pupil.ready else replace(read, pupil=pupil)
+
+    # -- the reader while it learns ----------------------------------------------------------------
+
+    def has_learned(self) -> None:
+        """Read what is on the pad again."""
+        super().changed()
+
+    def _on_message(self, canvas: Any, message: dict, buffers: Any) -> None:
+        super()._on_message(canvas, message, buffers)
+        if message.get("type") == "ready" and self._reader is not None and self._loop is not None:
+            if not self._reader.newest.ready:
+                self._loop.call_soon_threadsafe(self._reader.teach, self)
+
+    def close(self) -> None:
+        if not self.closed and self._reader is not None:
+            self._reader.leave(self)
+        super().close()
 
     # -- what a learner does -----------------------------------------------------------------------
 
@@ -327,7 +325,9 @@ class DigitPad(Playground):
         self._percents = [bars.text(0, k, "", va="center", fontsize=10) for k in range(10)]
         alarm = ALARM | {"fontsize": 10, "weight": "normal", "ha": "right", "va": "top"}
         self._note = bars.text(0.98, 0.98, "", transform=bars.transAxes, **alarm)
-        texts = [self._hint, self._reads, self._big, *self._percents, self._note]
+        learning = {"fontsize": 10, "color": BLACK, "ha": "right", "bbox": HALO}
+        self._learning = bars.text(0.985, 0, "", transform=bars.transAxes, **learning)
+        texts = [self._hint, self._reads, self._big, *self._percents, self._note, self._learning]
         return [*images, *self._bars, *texts]
 
     def update(self, result: Reading) -> None:
@@ -339,6 +339,10 @@ class DigitPad(Playground):
         self._big.set_text("" if result.digit is None else str(result.digit))
         self._note.set_text(result.note.replace(": ", ":\n"))
         self._note.set_visible(bool(result.note))
+        # Where the longest bar is not.
+        above = result.digit is not None and result.digit > 4
+        self._learning.set(y=0.975 if above else 0.025, va="top" if above else "bottom")
+        self._learning.set_text("\n".join(_standing(result.pupil)))
         shares = np.zeros(10) if result.probabilities is None else result.probabilities
         for digit, (bar, text) in enumerate(zip(self._bars, self._percents, strict=True)):
             share = float(shares[digit])
@@ -350,17 +354,38 @@ class DigitPad(Playground):
             text.set_weight("bold" if best else "normal")
 
     def summary(self, result: Reading) -> str:
+        if self._unseen:
+            return UNSEEN.format(example=result.example, label=result.label)
+        words = [self._what_it_reads(result), result.note]
+        if result.pupil is not None:
+            words.append(f"{capital(', '.join(_standing(result.pupil)))}.")
+            if result.pupil.stopped:
+                words.append("Run the cell again, and it learns on.")
+        return " ".join(filter(None, words))
+
+    def _what_it_reads(self, result: Reading) -> str:
         if result.seen is None:
             return EMPTY
         what = "The drawing"
         if result.example is not None:
             what = f"Test digit number {result.example}, a {result.label}"
         if result.digit is None:
-            return f"{what}. {result.note}"
+            return f"{what}."
         surest = result.probabilities[result.digit]
         floor = min(math.floor(10 * surest), 9) / 10
         text = f"{what}: the network reads {result.digit}, probability above {floor}"
         if surest < 0.5:
             second = int(np.argsort(-result.probabilities, kind="stable")[1])
             text += f"; it is unsure, next comes {second}"
-        return f"{text}. {result.note}".rstrip()
+        return f"{text}."
+
+
+def _standing(pupil: Pupil | None) -> list[str]:
+    """How far the reader is, in one or two lines; none when it has learned all it can."""
+    if pupil is None:
+        return []
+    state = "learning stopped" if pupil.stopped else "still learning"
+    lines = [f"{state}: round {pupil.rounds + 1} of {ROUNDS}"]
+    if pupil.right is not None:
+        lines.append(f"{100 * pupil.right:.0f} % of the test digits right so far")
+    return lines

@@ -1,150 +1,47 @@
-"""The network behind an empty pad: trained at first use, in seconds, to read digits drawn by hand.
+"""The network behind an empty pad: trained where it is used, in seconds, to read digits drawn by
+hand. A pad can be drawn on meanwhile, and reads better from round to round.
 
 The embedded digits were written by a few dozen people with one way of writing a 4 and a 7. Drawn
 digits come in more ways, so the reader also learns from strokes drawn by code, and every image is
-turned, slanted and stretched a little differently in every epoch.
+turned, slanted and stretched a little differently each time.
 """
 
 from __future__ import annotations
 
+import asyncio
+import copy
 import math
 import os
 import threading
+import time
+import weakref
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.data import digits
+from course_utils.data import DATASETS, digits
+from course_utils.live.interrupts import running, watch_interrupts
 from course_utils.models import seeded_network
+from course_utils.names import look_up
+from course_utils.optimizers import AdamW
 from course_utils.playgrounds.one_thread import one_thread
-from course_utils.training import fit
-
-Point = tuple[float, float]
+from course_utils.playgrounds.strokes import drawn_digits, warped
+from course_utils.playgrounds.weights import Weights
+from course_utils.schedules import one_cycle
 
 BATCH_SIZE = 128
 NUM_EPOCHS = {"embedded": 12, "mnist": 2}
-MAX_TRAIN = 20_000  # images of MNIST that are enough here
+MAX_TRAIN, MAX_TEST = 20_000, 1_000  # images of MNIST that are enough here
+ROUNDS = 12  # equal parts of the training, each with a test at its end
+SHOWN_EVERY = 0.2  # seconds between two states that a pad gets to see
 DRAWN_PER_DIGIT = 150
 MAX_LR = 6e-3
 SEED = 0
-
-
-def _arc(cx: float, cy: float, rx: float, ry: float, start: float, end: float) -> list[Point]:
-    """Part of an ellipse, angles in degrees, clockwise on screen from the right."""
-    angles = np.radians(np.linspace(start, end, 16))
-    return [(cx + rx * math.cos(a), cy + ry * math.sin(a)) for a in angles]
-
-
-# Ways to write each digit: lists of strokes, x to the right and y down, in a square of side 1.
-WAYS: dict[int, list[list[list[Point]]]] = {
-    0: [[_arc(0.5, 0.5, 0.3, 0.5, -90, 270)], [_arc(0.5, 0.5, 0.42, 0.5, -60, 300)]],
-    1: [[[(0.5, 0), (0.5, 1)]],
-        [[(0.3, 0.25), (0.55, 0), (0.55, 1)]],
-        [[(0.3, 0.22), (0.5, 0), (0.5, 1)], [(0.25, 1), (0.75, 1)]]],
-    2: [[[*_arc(0.5, 0.27, 0.3, 0.27, 190, 385), (0.2, 1), (0.85, 1)]],
-        [[*_arc(0.45, 0.25, 0.3, 0.25, 200, 370), (0.6, 0.6), (0.25, 0.93),
-          *_arc(0.3, 0.9, 0.1, 0.1, 100, 300), (0.5, 0.9), (0.85, 1)]]],
-    3: [[_arc(0.45, 0.25, 0.3, 0.25, 200, 450) + _arc(0.45, 0.75, 0.33, 0.25, -90, 150)],
-        [[(0.2, 0), (0.8, 0), (0.45, 0.42), *_arc(0.45, 0.7, 0.35, 0.3, -80, 160)]]],
-    4: [[[(0.6, 0), (0.12, 0.65), (0.9, 0.65)], [(0.65, 0.3), (0.65, 1)]],
-        [[(0.2, 0), (0.17, 0.5), (0.8, 0.5)], [(0.75, 0), (0.75, 1)]],
-        [[(0.68, 1), (0.68, 0), (0.1, 0.7), (0.92, 0.7)]],
-        [[(0.3, 0), (0.2, 0.5), (0.85, 0.45)], [(0.7, 0.05), (0.55, 1)]]],
-    5: [[[(0.8, 0), (0.28, 0), (0.25, 0.42), *_arc(0.45, 0.7, 0.35, 0.3, -125, 140)]],
-        [[(0.25, 0.03), (0.23, 0.45), *_arc(0.45, 0.7, 0.33, 0.3, -110, 150)],
-         [(0.25, 0), (0.85, 0)]]],
-    6: [[[(0.7, 0.02), (0.4, 0.25), (0.22, 0.6), *_arc(0.5, 0.72, 0.28, 0.28, 180, 530)]],
-        [[(0.35, 0), (0.2, 0.4), *_arc(0.48, 0.72, 0.3, 0.28, 200, -150)]],
-        [_arc(0.75, 0.6, 0.52, 0.6, -100, -180) + _arc(0.5, 0.7, 0.28, 0.3, 180, -170)]],
-    7: [[[(0.12, 0), (0.85, 0), (0.4, 1)]],
-        [[(0.12, 0), (0.85, 0), (0.4, 1)], [(0.25, 0.5), (0.8, 0.5)]],
-        [[(0.15, 0.15), (0.15, 0.02), (0.85, 0), (0.55, 0.5), (0.45, 1)]]],
-    8: [[_arc(0.5, 0.25, 0.27, 0.25, 90, 450) + _arc(0.5, 0.75, 0.32, 0.25, -90, 270)],
-        [[*_arc(0.5, 0.25, 0.25, 0.25, -30, -250), (0.7, 0.6),
-          *_arc(0.48, 0.78, 0.26, 0.22, 0, 180), (0.3, 0.6), (0.72, 0.12)]]],
-    9: [[[*_arc(0.48, 0.28, 0.28, 0.28, 0, 360), (0.77, 0.28), (0.7, 1)]],
-        [[*_arc(0.5, 0.28, 0.28, 0.28, -20, 340), (0.78, 0.3),
-          *_arc(0.42, 0.65, 0.36, 0.35, 0, 140)]],
-        [[*_arc(0.48, 0.27, 0.28, 0.27, -30, 330), (0.78, 0), (0.78, 1)]]],
-}  # fmt: skip
-POINTS = 64  # per digit: less than half a stroke's width apart
-
-
-def _points(strokes: Sequence[Sequence[Point]]) -> np.ndarray:
-    """(POINTS, 2) points at equal distances along all strokes."""
-    lines = [np.asarray(stroke, float) for stroke in strokes]
-    runs = [np.hypot(*np.diff(line, axis=0).T).cumsum() for line in lines]
-    runs = [np.concatenate([[0], run]) for run in runs]
-    shares = np.array([run[-1] for run in runs]) / sum(run[-1] for run in runs)
-    counts = np.floor(shares * POINTS).astype(int)
-    counts[0] += POINTS - counts.sum()
-    placed = []
-    for line, run, count in zip(lines, runs, counts, strict=True):
-        at = np.linspace(0, run[-1], count)
-        placed.append(np.stack([np.interp(at, run, line[:, axis]) for axis in (0, 1)], axis=1))
-    return np.concatenate(placed)
-
-
-def drawn_digits(per_digit: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Digits drawn by code as the embedded ones look: X (10·per_digit, 1, 28, 28), y, float32.
-
-    Every one is bent, turned, slanted, stretched and drawn with a stroke of its own.
-    """
-    ways = [(digit, way) for digit in WAYS for way in WAYS[digit]]
-    bank = torch.tensor(np.stack([_points(way) for _, way in ways]) - 0.5, dtype=torch.float32)
-    of_digit = {d: [i for i, (digit, _) in enumerate(ways) if digit == d] for d in WAYS}
-    which = [of_digit[d][i % len(of_digit[d])] for d in WAYS for i in range(per_digit)]
-    points = bank[which]
-    n = len(points)
-
-    def either_way(*shape: int) -> Tensor:
-        return torch.rand(n, *shape, generator=generator, dtype=torch.float32) * 2 - 1
-
-    bends = F.grid_sample(
-        either_way(2, 5, 5) * 0.1, points[:, :, None] * 1.8, mode="bicubic", align_corners=True
-    )
-    points = points + bends[..., 0].mT
-    turn, slant = either_way() * 0.2, either_way() * 0.25
-    wide = torch.exp(either_way() * 0.35)
-    rows = [torch.stack([wide * turn.cos(), slant - turn.sin()], 1)]
-    rows += [torch.stack([wide * turn.sin(), turn.cos()], 1)]
-    points = points @ torch.stack(rows, 1).mT
-
-    # Fitted into the frame as `prepare_drawing` does: 128 high or 118 wide, strokes of 23 or more.
-    stroke = 28 + 5 * either_way()
-    low, high = points.amin(1), points.amax(1)
-    room = torch.tensor([118, 128]) - stroke[:, None]
-    scale = (room / (high - low).clamp(min=0.05)).amin(1)
-    points = (points - ((low + high) / 2)[:, None]) * scale[:, None, None]
-    points = points + torch.tensor([66, 64])
-    centres = torch.arange(2, 128, 4, dtype=torch.float32)
-    pixels = torch.cartesian_prod(centres, centres).flip(1)
-    images = []
-    for some, widths in zip(points.split(64), stroke.split(64), strict=True):
-        distance = torch.cdist(pixels.expand(len(some), -1, -1), some).amin(-1)
-        images.append(((widths[:, None] / 2 - distance) / 4 + 0.5).clamp(0, 1))
-    scanned = F.avg_pool2d(torch.cat(images).reshape(-1, 1, 32, 32), 4)
-    enlarged = F.interpolate(scanned, size=(28, 28), mode="bilinear", align_corners=False)
-    return enlarged, torch.tensor([ways[i][0] for i in which])
-
-
-def warped(X: Tensor, generator: torch.Generator) -> Tensor:
-    """Images (N, 1, H, W), each turned by up to 18°, slanted, stretched and moved a little."""
-
-    def either_way() -> Tensor:
-        return torch.rand(len(X), generator=generator, dtype=X.dtype) * 2 - 1
-
-    turn = either_way() * math.radians(18)
-    wide, high = 1 + 0.2 * either_way(), 1 + 0.12 * either_way()
-    slant = 0.25 * either_way()
-    top = torch.stack([wide * turn.cos(), slant - turn.sin(), 0.08 * either_way()], 1)
-    bottom = torch.stack([turn.sin(), high * turn.cos(), 0.08 * either_way()], 1)
-    where = F.affine_grid(torch.stack([top, bottom], 1), X.shape, align_corners=False)
-    return F.grid_sample(X, where, align_corners=False)
 
 
 class _WarpedBatches:
@@ -179,8 +76,175 @@ def _network() -> nn.Module:
     )
 
 
-_readers: dict[str, nn.Module] = {}
-_training = threading.Lock()
+class Pupil(NamedTuple):
+    """The reader at one moment of its training.
+
+    model: images (N, 1, 28, 28) → logits (N, 10), float32, evaluation mode; it never changes.
+    rounds: how many of `ROUNDS` are over. right: the share of the test digits that it read right
+    at the end of the newest one. stopped: whether nobody is training it on, though it could learn.
+    """
+
+    model: nn.Module
+    rounds: int = 0
+    right: float | None = None
+    stopped: bool = False
+
+    @property
+    def ready(self) -> bool:
+        return self.rounds == ROUNDS
+
+
+class Watcher(Protocol):
+    """What a pad is to its reader."""
+
+    def has_learned(self) -> None:
+        """The reader's `newest` state is another one."""
+
+    def show_error(self, error: BaseException) -> None: ...
+
+
+class Reader:
+    """The one network of a kernel that reads the digits of a data set, and its training.
+
+    `advance` trains it by one mini-batch, on whatever thread; the result is the same in any case.
+    """
+
+    def __init__(self, dataset: str) -> None:
+        self.dataset = dataset
+        self._one_at_a_time = threading.Lock()
+        self._watchers: weakref.WeakSet[Watcher] = weakref.WeakSet()
+        self._task: asyncio.Task | None = None
+        self._interrupted = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._network = seeded_network(_network, SEED).to(torch.float32)
+        self.newest = Pupil(_still(self._network))
+        self._shown = 0.0
+        self._lessons = self._teach()
+
+    def advance(self) -> bool:
+        """One mini-batch more; whether there was anything left to do.
+
+        After an error or an interrupt it is at its beginning again.
+        """
+        with self._one_at_a_time, one_thread(), torch.enable_grad():
+            try:
+                return next(self._lessons, None) is not None
+            except BaseException:
+                self._begin()
+                raise
+
+    def finish(self, *, progress: bool) -> nn.Module:
+        """Train it to the end, here and now, and give the network."""
+        from tqdm.auto import tqdm
+
+        # tqdm's notebook bar does not look at the variable by itself
+        switched_off = os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
+        with tqdm(unit="batch", leave=False, disable=not progress or switched_off) as bar:
+            while self.advance():
+                bar.update()
+        return self.newest.model
+
+    def _teach(self) -> Iterator[bool]:
+        """The training: yields after each mini-batch and each test, and keeps `newest` new."""
+        data = digits(self.dataset, dtype=torch.float32)
+        X, y = data.X_train[:MAX_TRAIN], data.y_train[:MAX_TRAIN]
+        X_test, y_test = data.X_test[:MAX_TEST], data.y_test[:MAX_TEST]
+        generator = torch.Generator().manual_seed(SEED)
+        if data.name == "embedded":
+            drawn_X, drawn_y = drawn_digits(DRAWN_PER_DIGIT, generator)
+            X, y = torch.cat([X, drawn_X]), torch.cat([y, drawn_y])
+        batches = _WarpedBatches(X, y, generator)
+        num_epochs = NUM_EPOCHS[data.name]
+        total, done = num_epochs * len(batches), 0
+        rates = one_cycle(np.arange(total), MAX_LR, total)
+        weights = Weights(AdamW(MAX_LR), self._network)
+        for _ in range(num_epochs):
+            for images, labels in batches:
+                self._network.train()
+                F.cross_entropy(self._network(images), labels).backward()
+                weights.step(lr=float(rates[done]))
+                done += 1
+                yield True
+                if done * ROUNDS // total > self.newest.rounds:
+                    model = _still(self._network)
+                    with torch.inference_mode():
+                        right = (model(X_test).argmax(1) == y_test).float().mean().item()
+                    self._show(Pupil(model, done * ROUNDS // total, right))
+                    yield True
+                elif time.monotonic() - self._shown > SHOWN_EVERY:
+                    self._show(self.newest._replace(model=_still(self._network), stopped=False))
+
+    def _show(self, pupil: Pupil) -> None:
+        self.newest, self._shown = pupil, time.monotonic()
+
+    # -- in the background -------------------------------------------------------------------------
+
+    def teach(self, watcher: Watcher) -> None:
+        """Train on, and tell `watcher`, until all watchers have left; call it on an event loop."""
+        self._watchers.add(watcher)
+        if self._task is None or self._task.done():
+            self._interrupted = False
+            self._task = asyncio.get_running_loop().create_task(self._learn(), name="course-reader")
+
+    def leave(self, watcher: Watcher) -> None:
+        self._watchers.discard(watcher)
+
+    def interrupt(self) -> None:
+        """End the training in the background; it can go on later."""
+        self._interrupted = True
+
+    async def _learn(self) -> None:
+        """A mini-batch after the other on a thread beside, while the event loop stays free.
+
+        While a cell runs nothing is begun here: what it does to the global settings does no harm.
+        """
+        loop, going = asyncio.get_running_loop(), True
+        running.add(self)
+        self._tell(self.newest._replace(stopped=False))
+        try:
+            while going and self._watchers and not self._interrupted:
+                watch_interrupts()
+                before = self.newest
+                going = await loop.run_in_executor(None, self.advance)
+                if self.newest is not before:
+                    self._tell(self.newest)
+        except Exception as error:
+            for watcher in list(self._watchers):
+                watcher.show_error(error)
+        else:
+            if going:
+                self._tell(self.newest._replace(stopped=True))
+        finally:
+            running.discard(self)
+
+    def _tell(self, pupil: Pupil) -> None:
+        self.newest = pupil
+        for watcher in list(self._watchers):
+            watcher.has_learned()
+
+
+def _still(network: nn.Module) -> nn.Module:
+    """A copy that is only asked, and does not learn on."""
+    return copy.deepcopy(network).eval().requires_grad_(False)
+
+
+_readers: dict[str, Reader] = {}
+_one_of_each = threading.Lock()
+
+
+def chosen_dataset() -> str:
+    """The data set that ``COURSE_DATASET`` names, "embedded" or "mnist"; ValueError for another."""
+    return look_up("dataset", os.environ.get("COURSE_DATASET") or "embedded", DATASETS)
+
+
+def reader_of(dataset: str) -> Reader:
+    """The reader for "embedded" or "mnist"; the same at every call."""
+    with _one_of_each:
+        if dataset not in _readers:
+            _readers[dataset] = Reader(dataset)
+        return _readers[dataset]
 
 
 def digit_reader(*, progress: bool = True) -> nn.Module:
@@ -189,32 +253,4 @@ def digit_reader(*, progress: bool = True) -> nn.Module:
     Trained on the digits that ``COURSE_DATASET`` names at the first call, in a few seconds; later
     calls give the same network. ``progress`` shows a bar meanwhile.
     """
-    name = os.environ.get("COURSE_DATASET") or "embedded"
-    with _training, torch.enable_grad():  # also where the caller has switched gradients off
-        if name not in _readers:
-            _readers[name] = _trained(name, progress)
-        return _readers[name]
-
-
-def _trained(name: str, progress: bool) -> nn.Module:
-    data = digits(name, dtype=torch.float32)
-    X, y = data.X_train[:MAX_TRAIN], data.y_train[:MAX_TRAIN]
-    generator = torch.Generator().manual_seed(SEED)
-    if data.name == "embedded":
-        drawn_X, drawn_y = drawn_digits(DRAWN_PER_DIGIT, generator)
-        X, y = torch.cat([X, drawn_X]), torch.cat([y, drawn_y])
-    batches = _WarpedBatches(X, y, generator)
-    model = seeded_network(_network, SEED).to(torch.float32)
-    num_epochs = NUM_EPOCHS[data.name]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=MAX_LR)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, MAX_LR, total_steps=num_epochs * len(batches)
-    )
-    with one_thread():
-        history = fit(
-            model, batches, optimizer=optimizer, num_epochs=num_epochs, scheduler=cycle,
-            step_scheduler="batch", progress=progress,
-        )  # fmt: skip
-    if history.interrupted:  # half a training must not be kept
-        raise KeyboardInterrupt
-    return model.eval().requires_grad_(False)
+    return reader_of(chosen_dataset()).finish(progress=progress)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from course_utils.live import training as live_training
 from course_utils.live.controls import Slider
+from course_utils.live.interrupts import running
 from course_utils.live.training import TrainingPlayground
 
 TIMEOUT = 10.0
@@ -318,7 +318,7 @@ def test_closing_leaves_no_task_and_no_generator():
         frames = len(page.frames)
         await asyncio.sleep(0.1)
         assert len(page.frames) == frames
-        assert playground not in live_training._running
+        assert playground not in running
 
     live(scenario)
 
