@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import base64
 import io
+import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from course_utils.reals import real_number
 
@@ -34,17 +35,9 @@ RED_INK, ORANGE_INK, GREEN_INK, BLUE_INK = "#a84900", "#8a5f00", "#00694d", "#00
 
 DPI = 100
 
-# Every colour is said, so that no style in force before ("dark_background") shows through.
-PAPER = ("figure.facecolor", "figure.edgecolor", "savefig.facecolor", "axes.facecolor")
-INK = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
-INK += ("patch.edgecolor", "boxplot.flierprops.markeredgecolor")
-INK += tuple(f"boxplot.{part}props.color" for part in ("box", "cap", "flier", "whisker"))
+# What differs from matplotlib's own look, which comes first: so no style that was in force before
+# ("dark_background") shows through.
 STYLE = {
-    **dict.fromkeys(PAPER, "white"),
-    **dict.fromkeys(INK, "black"),
-    "lines.color": "C0",
-    "patch.facecolor": "C0",
-    "patch.force_edgecolor": False,
     "figure.dpi": DPI,
     "font.family": "DejaVu Sans",
     "font.size": 11,
@@ -95,27 +88,51 @@ SPLIT_STYLES: dict[str, dict] = {
 
 
 def use_course_style() -> None:
-    """Make matplotlib draw as the course does (in this kernel, until it restarts)."""
-    import matplotlib as mpl
+    """Make matplotlib draw as the course does (in this kernel, until it restarts).
 
-    mpl.rcParams.update(STYLE)
+    In a notebook it is said again before each cell, because the pictures of the course cannot be
+    read in every style: another one (``plt.style.use``) counts for the cell in which it stands.
+    """
+    _restyle()
+    ipython = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
+    if shell is not None:
+        shell.events.register("pre_run_cell", _restyle)
+
+
+def _restyle(_: Any = None) -> None:
+    from matplotlib import style
+
+    style.use(["default", STYLE])
+
+
+def course_style() -> Any:
+    """The course's style for the length of a ``with`` block."""
+    from matplotlib import style
+
+    return style.context(["default", STYLE])
 
 
 def figure(width: float = 9.0, height: float = 3.6) -> Figure:
-    """A private figure in the course's style, `width` × `height` inches, unknown to pyplot.
+    """A private figure of `width` × `height` inches, unknown to pyplot, in the course's style.
 
-    Being unknown to pyplot, it cannot leak: it goes when nothing refers to it any more.
+    Being unknown to pyplot, it cannot leak: it goes when nothing refers to it any more. What will
+    be drawn on it needs the style too, so it is in use from then on (`use_course_style`).
     """
     for name, inches in (("width", width), ("height", height)):
         if not 0 < real_number(inches) <= 100:
             raise ValueError(f"{name} must be a number of inches, above 0 to 100, got {inches!r}")
-    import matplotlib as mpl
+    use_course_style()
+    return bare_figure(width, height)
+
+
+def bare_figure(width: float, height: float) -> Figure:
+    """A private figure in whatever style is in force."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(STYLE):
-        fig = Figure(figsize=(width, height), dpi=DPI, layout=None)
-        FigureCanvasAgg(fig)
+    fig = Figure(figsize=(width, height), dpi=DPI, layout=None)
+    FigureCanvasAgg(fig)
     return fig
 
 
@@ -133,7 +150,7 @@ def show(fig: Figure, alt: str) -> None:
     from IPython.display import display
 
     buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    fig.savefig(buffer, format="png", dpi=DPI, facecolor="auto", metadata={"Software": None})
     data, metadata = picture_bundle(buffer.getvalue(), alt)
     display(data, metadata=metadata, raw=True)
     close(fig)
@@ -172,8 +189,6 @@ def smaller(png: bytes) -> bytes:
 
 def close(fig: Figure) -> None:
     """Release `fig`, whether pyplot knows it or not, without importing pyplot for it."""
-    import sys
-
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
         pyplot.close(fig)

@@ -21,10 +21,14 @@ function render({ model, el }) {
   error.className = "course-live-error";
   error.setAttribute("role", "alert");
   error.hidden = true;
+  // The line that is read follows each frame; what a screen reader speaks changes at rest only.
   const summary = document.createElement("div");
   summary.className = "course-live-summary";
-  summary.setAttribute("aria-live", "polite");
-  root.append(canvas, error, summary);
+  summary.setAttribute("aria-hidden", "true"); // the picture's name and the spoken line say it
+  const spoken = document.createElement("div");
+  spoken.className = "course-live-spoken";
+  spoken.setAttribute("role", "status");
+  root.append(canvas, error, summary, spoken);
   el.append(root);
   const context = canvas.getContext("2d", { alpha: false });
 
@@ -53,30 +57,42 @@ function render({ model, el }) {
     if (message.summary !== undefined) {
       canvas.setAttribute("aria-label", message.summary);
       summary.textContent = message.summary;
+      if (message.format === "png" && spoken.textContent !== message.summary) {
+        spoken.textContent = message.summary;
+      }
     }
     error.textContent = message.error ?? "";
     error.hidden = !message.error;
     canvas.classList.toggle("course-live-stale", Boolean(message.error));
   }
 
-  // Pictures as raw pixels, kept so that later frames can be sent as "what differs from it":
-  // number → { clean: Uint32Array, image: ImageData, pixels, dirty: [start, end, …] }, newest last.
+  // Pictures kept so that later frames can be sent as "what differs from it": number → ImageBitmap,
+  // newest last. No pixel is ever read back: browsers that guard against fingerprinting (Firefox's
+  // resistFingerprinting, LibreWolf, Tor) answer with noise.
   const KEPT = 4; // as in picture.py
   const backgrounds = new Map();
+  let overlay; // what differs, on transparent ground: { context, image, pixels, dirty: [start, end, …] }
 
   const decode = (buffer, format) =>
     createImageBitmap(new Blob([bytesOf(buffer)], { type: `image/${format}` }));
 
   async function keep(message, buffer) {
     const bitmap = await decode(buffer, message.format);
-    const scratch = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
-    scratch.drawImage(bitmap, 0, 0);
-    bitmap.close();
-    const image = scratch.getImageData(0, 0, scratch.canvas.width, scratch.canvas.height);
-    const pixels = new Uint32Array(image.data.buffer);
     backgrounds.delete(message.background); // a second view was told too
-    backgrounds.set(message.background, { clean: pixels.slice(), image, pixels, dirty: [] });
+    backgrounds.set(message.background, bitmap);
     if (backgrounds.size > KEPT) backgrounds.delete(backgrounds.keys().next().value);
+  }
+
+  function clearOverlay(width, height) {
+    if (overlay?.image.width !== width || overlay.image.height !== height) {
+      const context = new OffscreenCanvas(width, height).getContext("2d");
+      const image = new ImageData(width, height);
+      overlay = { context, image, pixels: new Uint32Array(image.data.buffer), dirty: [] };
+    }
+    const { pixels, dirty } = overlay;
+    for (let i = 0; i < dirty.length; i += 2) pixels.fill(0, dirty[i], dirty[i + 1]);
+    dirty.length = 0;
+    return overlay;
   }
 
   function resize(width, height) {
@@ -92,11 +108,8 @@ function render({ model, el }) {
   // Runs of pixels that differ from the background: starts (uint32), lengths (uint16), and three
   // bytes of colour for each pixel, or for each run if they are flat.
   function patch(message, buffer) {
-    const { clean, image, pixels, dirty } = backgrounds.get(message.background);
-    for (let i = 0; i < dirty.length; i += 2) {
-      pixels.set(clean.subarray(dirty[i], dirty[i + 1]), dirty[i]);
-    }
-    dirty.length = 0;
+    const ground = backgrounds.get(message.background);
+    const { context: over, image, pixels, dirty } = clearOverlay(ground.width, ground.height);
     const bytes = bytesOf(buffer).slice(); // aligned
     const runs = message.runs;
     const starts = new Uint32Array(bytes.buffer, 0, runs);
@@ -112,8 +125,10 @@ function render({ model, el }) {
         for (let p = starts[i]; p < end; p++, at += 3) pixels[p] = colour(bytes, at);
       }
     }
+    over.putImageData(image, 0, 0);
     resize(image.width, image.height);
-    context.putImageData(image, 0, 0);
+    context.drawImage(ground, 0, 0);
+    context.drawImage(over.canvas, 0, 0);
   }
 
   async function paint(message, buffer) {
@@ -172,11 +187,20 @@ function render({ model, el }) {
       requestAnimationFrame(flush);
     }
   };
-  if (model.get("pointer")) {
-    canvas.style.touchAction = "none";
+  const areas = model.get("areas");
+  const listens = (touch) => {
+    const box = canvas.getBoundingClientRect();
+    const x = (touch.clientX - box.left) / box.width;
+    const y = 1 - (touch.clientY - box.top) / box.height;
+    return areas.some(([left, bottom, w, h]) => x >= left && x <= left + w && y >= bottom && y <= bottom + h);
+  };
+  if (areas.length) {
     canvas.style.cursor = "crosshair";
+    // A finger draws where the picture listens, and scrolls the page everywhere else.
+    const hold = (event) => event.touches.length === 1 && listens(event.touches[0]) && event.preventDefault();
+    canvas.addEventListener("touchstart", hold, { passive: false });
     canvas.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
+      if (event.button !== 0 || !listens(event)) return;
       canvas.setPointerCapture(event.pointerId);
       canvas.focus({ preventScroll: true });
       event.preventDefault();
@@ -210,10 +234,37 @@ function render({ model, el }) {
   };
   window.addEventListener("keydown", guard, true); // before JupyterLab's own, on the document
 
-  const ready = () => tell({ type: "ready", dpr: window.devicePixelRatio });
+  // The handles of ipywidgets' sliders have no name, and read "-1" for 0.1: they get the label and
+  // the readout of their slider, after every change.
+  function nameHandles() {
+    for (const handle of root.closest(".course-playground")?.querySelectorAll(".noUi-handle") ?? []) {
+      const part = (name) => handle.closest(".widget-slider")?.querySelector(name)?.textContent.trim();
+      const says = { "aria-label": part(".widget-label"), "aria-valuetext": part(".widget-readout") };
+      for (const [name, words] of Object.entries(says)) {
+        if (words && handle.getAttribute(name) !== words) handle.setAttribute(name, words);
+      }
+    }
+  }
+  const controls = new MutationObserver(nameHandles);
+  const arrival = new ResizeObserver(() => {
+    const playground = root.closest(".course-playground");
+    if (!playground) return; // not yet a part of the page
+    arrival.disconnect();
+    controls.observe(playground, {
+      subtree: true, childList: true, characterData: true, attributeFilter: ["aria-valuetext"],
+    });
+    nameHandles();
+  });
+  arrival.observe(canvas);
+
+  let screen; // a query knows one ratio of pixels: each change needs a new one
+  function ready() {
+    screen?.removeEventListener("change", ready);
+    screen = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+    screen.addEventListener("change", ready);
+    tell({ type: "ready", dpr: window.devicePixelRatio });
+  }
   ready();
-  const screen = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
-  screen.addEventListener("change", ready);
 
   return () => {
     closed = true;
@@ -221,6 +272,8 @@ function render({ model, el }) {
     model.off("msg:custom", onMessage);
     model.off("comm_live_update", onLife);
     screen.removeEventListener("change", ready);
+    arrival.disconnect();
+    controls.disconnect();
   };
 }
 

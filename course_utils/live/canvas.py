@@ -13,10 +13,11 @@ class LiveCanvas(anywidget.AnyWidget):
 
     Traits:
         size: width and height of the picture in CSS pixels.
-        pointer: whether the picture listens to the pointer and the arrow keys.
+        areas: parts of the picture (left, bottom, width, height, as fractions) in which it listens
+            to the pointer; a finger elsewhere scrolls the page. With none it hears no key either.
     """
 
     _esm = Path(__file__).with_name("canvas.js")
     _css = Path(__file__).with_name("canvas.css")
     size = traitlets.List(traitlets.Int(), default_value=[900, 360]).tag(sync=True)
-    pointer = traitlets.Bool(False).tag(sync=True)
+    areas = traitlets.List(traitlets.Tuple(*[traitlets.Float()] * 4)).tag(sync=True)

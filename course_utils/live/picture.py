@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from course_utils.plotting import DPI, STYLE, figure
+from course_utils.plotting import DPI, bare_figure, course_style
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,8 +57,6 @@ class Picture:
     """
 
     def __init__(self, draw: Callable[[Figure], Iterable[Artist]], width: float, height: float):
-        import matplotlib as mpl
-
         self.lock = threading.RLock()
         self.size = (round(width * DPI), round(height * DPI))
         self._draw = draw
@@ -66,8 +64,8 @@ class Picture:
         self._key: Hashable = None
         self._drawn = 0
         self.known: list[int] = []  # numbers of the backgrounds that the browser has
-        self.figure = figure(width, height)
-        with mpl.rc_context(STYLE):
+        with course_style():
+            self.figure = bare_figure(width, height)
             self._artists = sorted(draw(self.figure), key=lambda artist: artist.get_zorder())
             pin_ticks(self.figure)
         for artist in self._artists:
@@ -148,10 +146,12 @@ def pin_ticks(figure: Figure) -> None:
 
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
         ticks = f"{axis.axis_name}tick"
-        look = {key: rcParams[f"{ticks}.{key}"] for key in ("color", "labelsize")}
+        look = {key: rcParams[f"{ticks}.{key}"] for key in ("color", "direction", "labelsize")}
         look["labelcolor"] = look["color"]
-        look |= {f"grid_{key}": rcParams[f"grid.{key}"] for key in ("color", "linewidth")}
+        grid = ("color", "linestyle", "linewidth", "alpha")
+        look |= {f"grid_{key}": rcParams[f"grid.{key}"] for key in grid}
         for which in ("major", "minor"):
+            look |= {key: rcParams[f"{ticks}.{which}.{key}"] for key in ("size", "width", "pad")}
             said = axis.get_tick_params(which)
             axis.set_tick_params(which, **{k: v for k, v in look.items() if k not in said})
 

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from textwrap import indent
 from typing import Any
 
@@ -57,7 +57,7 @@ class Playground:
 
     width: float = 9.0  # inches at 100 dpi
     height: float = 3.6
-    pointer: bool = False
+    areas: Sequence[tuple[float, float, float, float]] = ()  # that listen to the pointer
     rest_after: float = REST_AFTER  # seconds without a change until the sharp picture
 
     # -- what a subclass describes ---------------------------------------------------------------
@@ -230,7 +230,7 @@ class Playground:
         if self._root is None:
             import ipywidgets as widgets
 
-            self._canvas = LiveCanvas(size=list(self.picture.size), pointer=self.pointer)
+            self._canvas = LiveCanvas(size=list(self.picture.size), areas=list(self.areas))
             self._canvas.on_msg(self._on_message)
             for name, spec in self._specs.items():
                 bound = self._bound[name] = spec.bind(self._on_control)

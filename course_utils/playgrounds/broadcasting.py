@@ -70,7 +70,7 @@ class BroadcastExplorer(Sheet, Playground):
     """Explore which shapes fit each other, what is stretched, and which numbers come out."""
 
     width, height = 9.0, 3.6
-    pointer = True
+    areas = ((SLOTS[0] / width, 0, 1 - SLOTS[0] / width, TOP / height),)
     controls = (
         Choice("a", "(3, 4)", options=list(SHAPES), width="125px",
                tip="shape of a, filled with 0, 1, 2…"),

@@ -33,11 +33,15 @@ class DigitPanels(Sheet):
     panels: tuple[tuple[float, float], float, float]
     values: dict[str, Any]
 
+    @property
+    def areas(self) -> list[tuple[float, float, float, float]]:
+        """The panels listen to the pointer."""
+        (lefts, side, low), width, height = self.panels, self.width, self.height
+        return [(left / width, low / height, side / width, side / height) for left in lefts]
+
     def panel(self, fig: Any, left: float) -> Any:
         """The axes of a panel, in pixels of the digit, row 0 above."""
-        _, side, low = self.panels
-        width, height = self.width, self.height
-        panel = fig.add_axes((left / width, low / height, side / width, side / height))
+        panel = fig.add_axes(self.areas[self.panels[0].index(left)])
         panel.set_axis_off()
         return panel
 

@@ -68,7 +68,6 @@ class KernelEditor(DigitPanels, Playground):
     """
 
     width, height = 9.0, 3.5
-    pointer = True
     panels = (PANELS, PANEL, PANEL_Y)
     controls = (
         Choice("digit", 5, options=tuple(range(10)), width="96px"),

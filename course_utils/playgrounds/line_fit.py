@@ -152,7 +152,7 @@ class LineFit(Parts, Playground):
     """Drag one outlier and watch the best lines under MSE, MAE and smooth L1."""
 
     width, height = 9.0, 3.7
-    pointer = True
+    areas = (PANEL,)
     controls = (
         Slider("x", 9.0, "outlier x", low=0.0, high=X_END, step=0.1, width="265px",
                tip="where the outlier stands; dragging it moves this too"),

@@ -95,7 +95,7 @@ class NeuronBoundary(Parts, Playground):
     """Set two weights and a bias by hand until one neuron computes a logic gate."""
 
     width, height = 9.0, 3.4
-    pointer = True
+    areas = (MAP,)
     _weight: ClassVar = {"low": -MOST, "high": MOST, "step": 0.1, "width": "262px"}
     controls = (
         Choice("gate", "AND", options=tuple(GATES), tip="which outputs are wanted", width="160px"),

@@ -76,7 +76,7 @@ class OptimizerRace(Parts, Playground):
     """
 
     width, height = 9.0, 3.4
-    pointer = True
+    areas = (MAP,)
 
     def __init__(
         self, own: Mapping[str, Any] | None = None, *, setting: str | None = None, **values: Any

@@ -125,7 +125,7 @@ class DigitPad(Playground):
     """
 
     width, height = 9.0, 3.4
-    pointer = True
+    areas = ((CORNER[0] / 900, CORNER[1] / 340, SIDE / 900, SIDE / 340),)
 
     def __init__(self, model: nn.Module | None = None, **values: Any) -> None:
         self.dataset = chosen_dataset()

@@ -189,7 +189,6 @@ class ReceptiveField(DigitPanels, Playground):
     """
 
     width, height = 9.0, 3.5
-    pointer = True
     panels = (PANELS, PANEL, PANEL_Y)
     controls = (
         Slider("layers", 3, low=1, high=MOST_LAYERS, width=QUARTER,

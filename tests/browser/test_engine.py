@@ -17,7 +17,7 @@ import numpy as np
 from course_utils.live.controls import Slider, Toggle
 from course_utils.live.playground import Playground
 class Wave(Playground):
-    width, height, pointer = 6.0, 2.4, True
+    width, height, areas = 6.0, 2.4, [(0, 0, 1, 1)]
     keys = []
     controls = (Slider("frequency", 1.0, low=0.5, high=5.0), Toggle("broken", False))
     def compute(self, frequency, broken):

@@ -196,7 +196,7 @@ def test_widget_has_its_controls_and_the_tables_can_be_clicked():
     row, canvas = playground.widget.children
     names = [child.description for child in row.children]
     assert names == ["a", "b", "operation", "look at entry", "Reset"]
-    assert canvas.pointer
+    assert canvas.areas
     row.children[1].value = "a.mean(0)"
     assert playground.values["b"] == "a.mean(0)"
     playground.close()

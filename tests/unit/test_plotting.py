@@ -7,6 +7,8 @@ import io
 
 import numpy as np
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from matplotlib import rc_context, rcParams, style
 from PIL import Image
 
 from course_utils import plotting
@@ -45,14 +47,14 @@ def test_the_stored_picture_keeps_the_colours_of_thin_lines(monkeypatch):
     fig = plotting.figure()
     ax = fig.subplots()
     ax.imshow(np.arange(10000).reshape(100, 100), cmap="viridis", extent=(0, 1, 0, 1))
-    for i, style in enumerate(plotting.OPTIMIZER_STYLES.values()):
-        ax.plot([0, 1], [i / 7, i / 7], color=style["color"], linewidth=3)
+    for i, look in enumerate(plotting.OPTIMIZER_STYLES.values()):
+        ax.plot([0, 1], [i / 7, i / 7], color=look["color"], linewidth=3)
     data, _ = stored(fig, monkeypatch)
     image = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
     colours = {colour for _, colour in image.getcolors(1 << 24)}
     assert image.getpixel((0, 0)) == (255, 255, 255)
-    for style in plotting.OPTIMIZER_STYLES.values():
-        c = style["color"]
+    for look in plotting.OPTIMIZER_STYLES.values():
+        c = look["color"]
         assert tuple(int(c[i : i + 2], 16) for i in (1, 3, 5)) in colours
 
 
@@ -73,25 +75,57 @@ def test_a_private_figure_is_unknown_to_pyplot():
     assert plt.get_fignums() == before
 
 
-@pytest.mark.parametrize("before", ["dark_background", "grayscale"])
-def test_the_course_style_takes_back_every_colour(before):
-    from matplotlib import rc_context, style
+def drawn(fig):
+    """The pixels of `fig` with a little of everything on it."""
+    left, right = fig.subplots(1, 2)
+    left.plot([1, 2], label="a line")
+    left.bar([0, 1], [1, 2])
+    left.errorbar([0, 1], [1, 2], yerr=0.5)
+    left.fill_between([0, 1], [1, 2], hatch="/")
+    left.set(title="A title", xlabel="x", ylabel="y", xlim=(-1, 3))
+    left.legend()
+    right.boxplot([1, 2, 3, 9])
+    right.hist([1, 1, 2])
+    right.text(1, 2, "words")
+    right.annotate("more", (1, 2), (1, 3), arrowprops={})
+    right.contour(np.eye(3))
+    plotting.label_lines(left)
+    fig.suptitle("All")
+    fig.canvas.draw()
+    return np.array(fig.canvas.buffer_rgba())
 
-    def drawn():
-        plotting.use_course_style()
-        fig = plotting.figure(4, 3)
-        left, right = fig.subplots(1, 2)
-        left.plot([1, 2], label="a line")
-        left.bar([0, 1], [1, 2])
-        left.set(title="A title", xlabel="x", ylabel="y", xlim=(-1, 3))
-        left.legend()
-        right.boxplot([1, 2, 3, 9])
-        right.text(1, 2, "words")
-        fig.canvas.draw()
-        return np.array(fig.canvas.buffer_rgba())
 
+@pytest.mark.parametrize("before", ["classic", "dark_background", "ggplot", "Solarize_Light2"])
+def test_the_course_style_takes_back_every_style(before):
     with rc_context():
-        plain = drawn()
+        plotting.use_course_style()
+        plain = drawn(plotting.bare_figure(6, 3))
     with rc_context():
         style.use(before)
-        np.testing.assert_array_equal(drawn(), plain)
+        plotting.use_course_style()
+        np.testing.assert_array_equal(drawn(plotting.bare_figure(6, 3)), plain)
+    with rc_context():
+        style.use(before)
+        np.testing.assert_array_equal(drawn(plotting.figure(6, 3)), plain)
+
+
+def test_a_style_between_figure_and_show_does_not_reach_the_picture(monkeypatch):
+    with rc_context():
+        fig = plotting.figure(2, 1)
+        style.use("dark_background")
+        data, _ = stored(fig, monkeypatch)
+    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
+    assert image.getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_in_a_notebook_the_course_style_is_back_in_the_next_cell(monkeypatch):
+    shell = InteractiveShell.instance()
+    monkeypatch.setattr(shell, "ast_node_interactivity", "none")
+    with rc_context():
+        shell.run_cell("from course_utils.plotting import use_course_style; use_course_style()")
+        shell.run_cell("import matplotlib.style; matplotlib.style.use('dark_background')")
+        assert rcParams["text.color"] == "white"
+        shell.run_cell("pass")
+        assert rcParams["text.color"] == "black"
+        shell.events.unregister("pre_run_cell", plotting._restyle)
+        InteractiveShell.clear_instance()

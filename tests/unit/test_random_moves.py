@@ -110,7 +110,7 @@ def move(rng: np.random.Generator, widget: Any) -> Callable[[], None] | None:
 
 def touch(rng: np.random.Generator, page: Page) -> Callable[[], None] | None:
     """A random stroke on the picture, or a key, where it listens to them."""
-    if not page.playground.pointer:
+    if not page.playground.areas:
         return None
     if rng.random() < 0.3:
         key = {"type": "key", "key": str(rng.choice(KEYS)), "shift": bool(rng.random() < 0.3)}
