@@ -32,16 +32,15 @@ function render({ model, el }) {
   el.append(root);
   const context = canvas.getContext("2d", { alpha: false });
 
-  // A restarted kernel knows nothing of this playground: the picture stays, its controls must not
-  // look as if they could move it.
+  // A kernel that has ended knows nothing of this playground: the picture stays, its controls must
+  // not look as if they could move it.
   function lost() {
-    say({ error: "The kernel was restarted, so this playground is only a picture: run its cell again." });
+    say({ error: "The kernel has ended, so this playground is only a picture: run its cell again." });
     for (const part of root.closest(".course-playground")?.children ?? []) {
       part.inert = !part.contains(root);
     }
   }
-  const onLife = () => setTimeout(() => root.closest(".jupyter-widgets-disconnected") && lost());
-  model.on("comm_live_update", onLife);
+  const stopListening = onKernelEnd(model, root, lost);
   const tell = (message) => {
     try {
       model.send(message);
@@ -52,6 +51,7 @@ function render({ model, el }) {
 
   let shown = -1; // number of the newest frame painted
   let closed = false;
+  let output; // the part of the page that shows this view
 
   function say(message) {
     if (message.summary !== undefined) {
@@ -143,6 +143,7 @@ function render({ model, el }) {
       bitmap.close();
     }
     shown = message.frame;
+    output ??= root.closest(".jp-OutputArea-child");
     say(message);
     canvas.dataset.values = message.values;
     canvas.dataset.format = message.format;
@@ -162,6 +163,8 @@ function render({ model, el }) {
     } else if (message.type === "error") {
       say(message);
       canvas.dataset.generation = message.generation;
+    } else if (message.type === "who looks") {
+      ready();
     }
   }
   model.on("msg:custom", onMessage);
@@ -266,11 +269,20 @@ function render({ model, el }) {
   }
   ready();
 
+  // Gone with its output; or closed by the kernel, because the cell of which this one is a copy has
+  // run again: then the picture stays.
+  function leave() {
+    if (!output?.isConnected) return tell({ type: "gone" });
+    say({ error: "This playground was closed or made anew elsewhere: run this cell to have its own." });
+    output.append(root);
+  }
+
   return () => {
     closed = true;
+    setTimeout(leave, 300); // what the kernel has closed by then can be told nothing
     window.removeEventListener("keydown", guard, true);
     model.off("msg:custom", onMessage);
-    model.off("comm_live_update", onLife);
+    stopListening();
     screen.removeEventListener("change", ready);
     arrival.disconnect();
     controls.disconnect();

@@ -8,6 +8,11 @@ import anywidget
 import traitlets
 
 
+def with_kernel_end(path: Path) -> str:
+    """The JavaScript at `path`, which uses `onKernelEnd`, in one piece with it."""
+    return Path(__file__).with_name("kernel_end.js").read_text("utf-8") + path.read_text("utf-8")
+
+
 class LiveCanvas(anywidget.AnyWidget):
     """Paints frames sent with `send`, the newest wins; see canvas.js for the messages.
 
@@ -17,7 +22,7 @@ class LiveCanvas(anywidget.AnyWidget):
             to the pointer; a finger elsewhere scrolls the page. With none it hears no key either.
     """
 
-    _esm = Path(__file__).with_name("canvas.js")
+    _esm = with_kernel_end(Path(__file__).with_name("canvas.js"))
     _css = Path(__file__).with_name("canvas.css")
     size = traitlets.List(traitlets.Int(), default_value=[900, 360]).tag(sync=True)
     areas = traitlets.List(traitlets.Tuple(*[traitlets.Float()] * 4)).tag(sync=True)

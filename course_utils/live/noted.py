@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import re
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -70,12 +71,10 @@ def lives(about: dict[str, Any] | None, kernel: str | None) -> bool:
 
 def _kernel() -> str:
     """The id by which the server knows this kernel; "" outside one."""
-    from ipykernel.connect import get_connection_file
-
-    try:
-        return Path(get_connection_file()).stem.removeprefix("kernel-")
-    except RuntimeError:
+    app = getattr(sys.modules.get("ipykernel.kernelapp"), "IPKernelApp", None)
+    if app is None or not app.initialized():
         return ""
+    return Path(app.instance().connection_file).stem.removeprefix("kernel-")
 
 
 def _tidy(place: Path) -> None:

@@ -12,6 +12,7 @@ one thread, shared by all playgrounds, draws the newest generation and skips tho
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ctypes
 import json
@@ -23,7 +24,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from textwrap import indent
 from typing import Any
 
-from course_utils.live import rerun
+from course_utils.live import noted, rerun
 from course_utils.live.canvas import LiveCanvas
 from course_utils.live.controls import Bound, Control, button, close_widgets, grey_out, row, starts
 from course_utils.live.picture import Picture
@@ -117,6 +118,7 @@ class Playground:
         self._in_flight: dict[int, float] = {}
         self._scale = 1.0
         self._viewed = False
+        self._moved = False  # since the picture was last noted, or stored by the cell
         self._stale = False  # values changed while nobody looked
         self._drawn = 0  # generation that the figure shows, and its values
         self._shown_values = self.values
@@ -195,6 +197,7 @@ class Playground:
         self._closed = True
         RENDERER.forget(self)
         if self._root is not None:
+            noted.forget(self._root.model_id)
             close_widgets(self._root)
         self.picture.close()  # waits for the renderer, if it is drawing just now
         self._let_go()
@@ -220,6 +223,7 @@ class Playground:
             "version_minor": 0,
             "model_id": self.widget.model_id,
         }
+        metadata[noted.LIVE] = self.widget.model_id
         return data, metadata
 
     # -- widgets -----------------------------------------------------------------------------------
@@ -265,7 +269,11 @@ class Playground:
             self._in_flight.clear()
             self.picture.known = []  # a new view knows nothing yet
             self._viewed = True
+            noted.note(self.widget.model_id)
             RENDERER.request(self, rest=True)
+        elif kind == "gone":
+            self._viewed = False
+            self._canvas.send({"type": "who looks"})  # another view answers that it is ready
         elif kind in ("pointer", "key"):
             try:
                 if kind == "pointer":
@@ -313,7 +321,7 @@ class Playground:
         if self._closed or self._canvas is None:
             return
         if moving or self._stale:
-            self._stale = False
+            self._stale, self._moved = False, True
             self._drawn = self._refresh()
         generation = self._drawn
         if self._error:
@@ -342,6 +350,17 @@ class Playground:
         }
         if not self._closed:
             self._canvas.send(message, buffers=[frame.data])
+        if not moving and self._moved:
+            self._moved = False
+            self._note(frame.data, message["summary"])
+
+    def _note(self, png: bytes, words: str) -> None:
+        """Leave picture and words for a notebook that is saved now."""
+        if self._scale != 1.0:
+            png = self.picture.frame(moving=False).data
+        data = {"text/plain": words, "image/png": base64.b64encode(png).decode("ascii")}
+        if self._root is not None:
+            noted.note(self._root.model_id, data, {"image/png": {"alt": words}})
 
     def show_error(self, error: BaseException) -> None:
         """Show `error` in red under the picture."""

@@ -23,6 +23,7 @@ from course_utils.live.renderer import RENDERER, REST_AFTER
 
 REPAINT_EVERY = 1 / 15  # seconds between two pictures of a running training
 DRAWING = 0.08  # seconds for which a training waits at most until its picture is drawn
+UNSEEN_AFTER = 1.0  # seconds in which another view can say that it is there
 NAP = 0.02  # seconds between two looks at the controls while a training rests
 YIELDS = 12  # turns of the event loop between mini-batches: a message needs several to arrive
 
@@ -222,6 +223,16 @@ class TrainingPlayground(Playground):
         else:  # the training still has to put its things away
             after = super()._let_go
             self._loop.call_soon_threadsafe(self._task.add_done_callback, lambda _: after())
+
+    def _on_message(self, widget: Any, message: dict, buffers: Any) -> None:
+        super()._on_message(widget, message, buffers)
+        if message.get("type") == "gone":
+            threading.Timer(UNSEEN_AFTER, self._rest_unseen).start()
+
+    def _rest_unseen(self) -> None:
+        """Pause, if no other view has answered: the output was cleared, or its cell deleted."""
+        if not self._viewed and not self._closed and self.state == "running":
+            self.start()
 
     def _resume(self) -> None:
         self._going.set()

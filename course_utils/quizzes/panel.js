@@ -1,5 +1,6 @@
 // A question in the browser: radio buttons, two push buttons, and a line that says what came of it.
 // The kernel judges; `shown` holds all that has been said, so that a second view shows the same.
+// `onKernelEnd` stands in live/kernel_end.js, which panel.py puts before this.
 
 const SILENCE = 4000; // ms without an answer until the learner is told why that may be
 
@@ -31,9 +32,8 @@ function render({ model, el }) {
     clearTimeout(waiting);
     said.innerHTML = html;
   };
-  const lost = () => say("The kernel was restarted: run this cell again to be answered.");
-  const onLife = () => setTimeout(() => form.closest(".jupyter-widgets-disconnected") && lost());
-  model.on("comm_live_update", onLife);
+  const lost = () => say("The kernel has ended: run this cell again to be answered.");
+  const stopListening = onKernelEnd(model, form, lost);
 
   function show() {
     const { edge, said: html, wrong, right } = model.get("shown");
@@ -51,13 +51,16 @@ function render({ model, el }) {
   model.on("change:shown", show);
   show();
 
-  function tell(message) {
-    if (model.get("shown").right >= 0) return;
+  function send(message) {
     try {
       model.send(message);
+      return true;
     } catch {
-      return lost();
+      lost();
     }
+  }
+  function tell(message) {
+    if (model.get("shown").right >= 0 || !send(message)) return;
     clearTimeout(waiting);
     waiting = setTimeout(
       () => say("No answer yet: the kernel is busy, or it has ended. If it has ended, run this cell again."),
@@ -80,12 +83,13 @@ function render({ model, el }) {
     event.target.toggleAttribute("data-lm-suppress-shortcuts", ours);
   };
   window.addEventListener("keydown", guard, true); // before JupyterLab's own, on the document
+  send({ type: "ready" });
 
   return () => {
     clearTimeout(waiting);
     window.removeEventListener("keydown", guard, true);
     model.off("change:shown", show);
-    model.off("comm_live_update", onLife);
+    stopListening();
   };
 }
 

@@ -10,7 +10,8 @@ from typing import Any
 import anywidget
 import traitlets
 
-from course_utils.live import rerun
+from course_utils.live import noted, rerun
+from course_utils.live.canvas import with_kernel_end
 from course_utils.live.controls import close_widgets
 from course_utils.names import unknown_name
 from course_utils.printing import NEUTRAL, RIGHT, WRONG, inline_html, note_html
@@ -36,7 +37,7 @@ class Panel(anywidget.AnyWidget):
         shown: what has come of it so far, as `Prediction` tells it.
     """
 
-    _esm = Path(__file__).with_name("panel.js")
+    _esm = with_kernel_end(Path(__file__).with_name("panel.js"))
     _css = Path(__file__).with_name("panel.css")
     question = traitlets.Unicode().tag(sync=True)
     choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -110,6 +111,7 @@ class Prediction:
         self._turn += 1
         if self._panel is not None:
             self._panel.shown = self._shown()
+            noted.note(self._panel.model_id, self._in_words())
 
     # -- in words ----------------------------------------------------------------------------------
 
@@ -153,16 +155,20 @@ class Prediction:
     def _heading(self) -> str:
         return f"{_SIGNS[NOT_ANSWERED]} {self.name}: what do you expect?"
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        data: dict[str, Any] = {"text/plain": repr(self), "text/html": self._repr_html_()}
-        if not self._closed:
-            rerun.adopt(self)
-            data["application/vnd.jupyter.widget-view+json"] = {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self.widget.model_id,
-            }
-        return data
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict, dict]:
+        data = self._in_words()
+        if self._closed:
+            return data, {}
+        rerun.adopt(self)
+        data["application/vnd.jupyter.widget-view+json"] = {
+            "version_major": 2,
+            "version_minor": 0,
+            "model_id": self.widget.model_id,
+        }
+        return data, {noted.LIVE: self.widget.model_id}
+
+    def _in_words(self) -> dict[str, Any]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     # -- the widget --------------------------------------------------------------------------------
 
@@ -194,7 +200,9 @@ class Prediction:
 
     def _on_message(self, _: Any, message: Any, __: Any) -> None:
         kind = message.get("type") if isinstance(message, dict) else None
-        if kind == "reveal":
+        if kind == "ready" and self._panel is not None:
+            noted.note(self._panel.model_id)
+        elif kind == "reveal":
             self.reveal()
         elif kind == "answer":
             chosen = message.get("choice")
@@ -212,5 +220,6 @@ class Prediction:
         """Take the radio buttons away; the words stay."""
         self._closed = True
         if self._panel is not None:
+            noted.forget(self._panel.model_id)
             close_widgets(self._panel)
             self._panel = None

@@ -18,6 +18,7 @@ from typing import Any
 
 from course_utils.commands.bootstrap import JUPYTER
 from course_utils.commands.chromium import find_chromium
+from course_utils.commands.lab import command_line
 
 # What Chromium needs to start inside containers, and to leave the network alone.
 CHROMIUM_FLAGS = [
@@ -44,7 +45,8 @@ def lab_server(
 ) -> Iterator[str]:
     """A JupyterLab on a free port over `folder`; yields where notebooks open, with the token.
 
-    app: "lab", or "notebook" for Notebook 7, which is JupyterLab's parts on a plain page.
+    app: "lab", "notebook" for Notebook 7, which is JupyterLab's parts on a plain page, or "course",
+    which is the command line of `make lab`.
     """
     settings = folder / ".lab-settings"
     kernel_settings = settings / "@jupyterlab" / "apputils-extension"
@@ -56,19 +58,16 @@ def lab_server(
         json.dumps({"commsOverSubshells": "perCommTarget" if subshells else "disabled"})
     )
     port, token = free_port(), secrets.token_hex(16)
-    arguments = [
-        "jupyter",
-        app,
+    here = [
         "--no-browser",
-        "--ip=127.0.0.1",
         f"--port={port}",
         f"--IdentityProvider.token={token}",
         f"--ServerApp.root_dir={folder}",
-        "--allow-root",
-        "--LabApp.news_url=",
         "--expose-app-in-browser",
         "--ServerApp.port_retries=0",
     ]
+    plain = ["jupyter", app, "--ip=127.0.0.1", "--allow-root", "--LabApp.news_url=", *here]
+    arguments = command_line(sys.executable, here)[2:] if app == "course" else plain
     variables = {
         "JUPYTERLAB_SETTINGS_DIR": str(settings),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".lab-workspaces"),
@@ -76,7 +75,7 @@ def lab_server(
     }
     address = f"http://127.0.0.1:{port}"
     with running(arguments, folder, f"{address}/api/status?token={token}", variables | (env or {})):
-        yield f"{address}/{'lab/tree' if app == 'lab' else 'notebooks'}?token={token}"
+        yield f"{address}/{'notebooks' if app == 'notebook' else 'lab/tree'}?token={token}"
 
 
 @contextlib.contextmanager
@@ -212,6 +211,10 @@ KERNEL_IDLE = """() => {
   const nb = window.jupyterapp.shell.currentWidget.content;
   return !nb.widgets.some((c) => c.model.type === 'code' && c.model.executionState === 'running')
     && !nb.widgets.some((c) => c.inputArea?.promptNode?.textContent?.includes('*'));
+}"""
+SAVE = "async () => { await window.jupyterapp.shell.currentWidget.context.save(); }"
+RESTART = """async () => {
+  await window.jupyterapp.shell.currentWidget.sessionContext.restartKernel();
 }"""
 RUN_ALL = "async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
 RUN_CELL = """async (index) => {

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from course_utils import quizzes
+from course_utils.commands import notebook_format as form
+from course_utils.live.noted import LIVE
 from tests.browser.conftest import NOTEBOOKS
-from tests.browser.lab import LabPage
+from tests.browser.lab import SAVE, LabPage
 from tests.browser.playground import Live, move_everything
 from tests.browser.quiz import Quiz
 
 # These run both with and without subshells; the others in turns, to save time.
 BOTH = ("00", "09")
+LARGEST = 1_500_000  # bytes of a chapter that was run, played with and saved
 
 
 @pytest.fixture(scope="class")
@@ -22,6 +25,7 @@ def chapter(request, browser, labs) -> Iterator[LabPage]:
     url, folder = labs(request.cls.subshells)
     (notebook,) = folder.glob(f"{request.cls.number}_*.ipynb")
     lab = LabPage(browser.new_page(), url, notebook.name)
+    lab.file = notebook
     lab.run_all()
     yield lab
     lab.close()
@@ -63,6 +67,19 @@ class OneChapter:
                 live.ask("p.stop()")  # a training that goes on would only slow the next playground
         assert chapter.errors() == []
         assert chapter.console_errors == []
+
+    def test_saved_it_is_small_and_shows_the_last_pictures_without_a_kernel(self, chapter):
+        lives = [
+            Live(chapter, i) for i in range(chapter.page.locator(".course-playground").count())
+        ]
+        words = [live.reset().canvas.get_attribute("aria-label") for live in lives]
+        chapter.page.evaluate(SAVE)
+        assert chapter.file.stat().st_size < LARGEST
+        cells = form.read(chapter.file)["cells"]
+        outputs = [out for cell in cells for out in cell.get("outputs", []) if "data" in out]
+        assert not any(form.WIDGET_VIEW in out["data"] for out in outputs)
+        saved = [out for out in outputs if LIVE in out["metadata"] and "image/png" in out["data"]]
+        assert [out["metadata"]["image/png"]["alt"] for out in saved] == words
 
 
 CLASSES = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.lab import LabPage, write_notebook
+from tests.browser.lab import RESTART, SAVE, LabPage, write_notebook
 from tests.browser.playground import SETTLE_MS, Live
 from tests.browser.test_engine import WAVE
 
@@ -40,10 +40,6 @@ class Endless(TrainingPlayground):
 training = Endless()
 training
 """
-RESTART = """async () => {
-  await window.jupyterapp.shell.currentWidget.sessionContext.restartKernel();
-}"""
-SAVE = "async () => { await window.jupyterapp.shell.currentWidget.context.save(); }"
 # A cell that never ends, begun and not waited for; `window.endless` becomes how it ended.
 ENDLESS = """() => {
   const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;

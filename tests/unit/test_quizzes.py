@@ -358,7 +358,7 @@ def test_what_was_said_before_the_panel_was_made_is_on_it():
 def test_a_cell_shows_words_page_and_panel(monkeypatch):
     monkeypatch.setattr(rerun, "current_cell", lambda: None)
     prediction = predict_made()
-    data = prediction._repr_mimebundle_()
+    data, metadata = prediction._repr_mimebundle_()
     assert set(data) == {"text/plain", "text/html", WIDGET_VIEW}
     assert data["text/plain"] == repr(prediction)
     assert data[WIDGET_VIEW]["model_id"] == prediction.widget.model_id
@@ -376,6 +376,6 @@ def test_running_the_cell_again_closes_the_old_panel(monkeypatch):
     assert old.closed and panel.comm is None
     assert not new.closed and new.widget.comm is not None
     assert rerun.shown(Prediction) == [new]
-    assert WIDGET_VIEW not in old._repr_mimebundle_()
+    assert WIDGET_VIEW not in old._repr_mimebundle_()[0]
     old.answer("b")  # kept in a variable, it still answers in words
     assert old.right
