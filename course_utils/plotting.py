@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from course_utils.memory import give_memory_back
 from course_utils.reals import real_number
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ def show(fig: Figure, alt: str) -> None:
     data, metadata = picture_bundle(buffer.getvalue(), alt)
     display(data, metadata=metadata, raw=True)
     close(fig)
+    give_memory_back()
 
 
 def picture_bundle(png: bytes, alt: str) -> tuple[dict, dict]:

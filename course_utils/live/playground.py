@@ -13,10 +13,7 @@ one thread, shared by all playgrounds, draws the newest generation and skips tho
 from __future__ import annotations
 
 import base64
-import contextlib
-import ctypes
 import json
-import sys
 import threading
 import time
 import traceback
@@ -29,6 +26,7 @@ from course_utils.live.canvas import LiveCanvas
 from course_utils.live.controls import Bound, Control, button, close_widgets, grey_out, row, starts
 from course_utils.live.picture import Picture
 from course_utils.live.renderer import LOST_AFTER, MAX_IN_FLIGHT, RENDERER, REST_AFTER
+from course_utils.memory import give_memory_back
 from course_utils.names import unknown_name
 from course_utils.plotting import picture_bundle
 
@@ -374,16 +372,6 @@ class Playground:
 def shown() -> list[Playground]:
     """The playgrounds now shown by cells, in the order in which the cells first showed them."""
     return rerun.shown(Playground)
-
-
-def give_memory_back() -> None:
-    """Hand freed memory back to the system where the C library (glibc) would keep it.
-
-    Not a leak, but it looks like one: trainings and pictures leave gaps of tens of megabytes.
-    """
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL(None).malloc_trim(0)
 
 
 def describe_error(error: BaseException) -> str:

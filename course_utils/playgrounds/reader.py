@@ -26,6 +26,7 @@ from torch.nn import functional as F
 
 from course_utils.data import DATASETS, digits
 from course_utils.live.interrupts import running, watch_interrupts
+from course_utils.memory import give_memory_back
 from course_utils.models import seeded_network
 from course_utils.names import look_up
 from course_utils.optimizers import AdamW
@@ -218,6 +219,7 @@ class Reader:
                 self._tell(self.newest._replace(stopped=True))
         finally:
             running.discard(self)
+            give_memory_back()
 
     def _tell(self, pupil: Pupil) -> None:
         self.newest = pupil
