@@ -1,5 +1,6 @@
 // The picture of a playground in the browser: paints the frames the kernel sends, newest wins,
 // and reports pointer, keyboard and screen. One <canvas>, one error box, one line of text.
+// `onKernelEnd` stands in kernel_end.js, which canvas.py puts before this.
 
 // Widget managers hand over a DataView or an ArrayBuffer.
 const bytesOf = (buffer) =>
@@ -131,7 +132,17 @@ function render({ model, el }) {
     context.drawImage(over.canvas, 0, 0);
   }
 
+  function inflate(buffer) {
+    const stream = new DecompressionStream("deflate");
+    const writer = stream.writable.getWriter();
+    writer.write(bytesOf(buffer));
+    writer.close();
+    return new Response(stream.readable).arrayBuffer();
+  }
+
   async function paint(message, buffer) {
+    if (message.deflated) buffer = await inflate(buffer);
+    if (closed) return;
     if (message.format === "patch") {
       if (!backgrounds.has(message.background) || message.frame < shown) return;
       patch(message, buffer);
@@ -148,16 +159,23 @@ function render({ model, el }) {
     canvas.dataset.values = message.values;
     canvas.dataset.format = message.format;
     canvas.dataset.generation = message.generation;
+    canvas.dataset.input = message.input;
     canvas.dataset.frame = message.frame;
   }
 
+  let painting; // the newest frame, until it stands
   async function onMessage(message, buffers) {
     if (message.type === "frame") {
       try {
-        await paint(message, buffers[0]);
+        await (painting = paint(message, buffers[0]));
       } finally {
         if (!closed) tell({ type: "painted", frame: message.frame });
       }
+    } else if (message.type === "rest") {
+      await painting;
+      if (message.frame !== shown) return;
+      say(message); // the picture is exact as it stands
+      canvas.dataset.format = message.format;
     } else if (message.type === "background") {
       await keep(message, buffers[0]);
     } else if (message.type === "error") {
@@ -289,4 +307,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render }; // the former in inputs.js, which canvas.py puts behind this

@@ -22,7 +22,9 @@ class LiveCanvas(anywidget.AnyWidget):
             to the pointer; a finger elsewhere scrolls the page. With none it hears no key either.
     """
 
-    _esm = with_kernel_end(Path(__file__).with_name("canvas.js"))
+    _esm = with_kernel_end(Path(__file__).with_name("canvas.js")) + Path(__file__).with_name(
+        "inputs.js"
+    ).read_text("utf-8")
     _css = Path(__file__).with_name("canvas.css")
     size = traitlets.List(traitlets.Int(), default_value=[900, 360]).tag(sync=True)
     areas = traitlets.List(traitlets.Tuple(*[traitlets.Float()] * 4)).tag(sync=True)

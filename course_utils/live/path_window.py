@@ -3,8 +3,10 @@
 Each confirmation says how long its frame took. The shortest time in a while is the line itself;
 what is longer is queueing. While there is none, the window grows; otherwise it becomes what the
 line holds (frames under way / time taken, by Little's law) and a little more. Answers to tiny
-messages, "pings", tell the round trip, and what a lone frame takes beyond it tells the rate: on a
-thin line frames leave half of the room to others. All times are seconds, on the caller's clock.
+messages, "pings", tell the round trip, and the quickest of the lone frames tells by what it takes
+beyond that the rate: on a thin line frames leave half of the room to others. A busy machine makes
+both look worse than they are, so the best of some time counts. All times are seconds, on the
+caller's clock.
 """
 
 from __future__ import annotations
@@ -12,13 +14,13 @@ from __future__ import annotations
 import math
 from collections import deque
 
-LEAST, FIRST, MOST = 1, 2, 24  # frames under way
+LEAST, MOST = 2, 24  # frames under way; on a thin line it may be one
 QUEUE = 0.03  # seconds of queueing that are allowed
 SPACING = 0.015  # seconds between the beginnings of two frames at the least
 MEMORY = 10.0  # seconds for which the shortest time is remembered
 LOST_AFTER = 2.0  # seconds after which an unanswered frame no longer counts, at the least
 FAR = 0.03  # a longer round trip is a long line
-THIN = 0.05  # a line that is busy for longer with one frame is a thin one
+THIN = 0.12  # a line that is busy for longer with one frame is a thin one
 SHARE = 0.5  # of a thin line's time that frames may take
 
 
@@ -26,15 +28,15 @@ class Window:
     """Frames sent and not yet confirmed; not locked, the owner does that."""
 
     def __init__(self) -> None:
-        self.size = float(FIRST)
+        self.size = float(LEAST)
         self._begun = -math.inf  # when the last frame was begun
         self._last = 0  # its bytes
         self._under_way: dict[int, tuple[float, int, int]] = {}  # number: when, how many, bytes
         self._taken: deque[tuple[float, float]] = deque()  # rising minimum of (when, seconds)
         # A queue shows in all of the newest, a hiccup in one.
         self._recent: deque[tuple[float, int]] = deque(maxlen=3)
-        self._pings: deque[float] = deque(maxlen=5)
-        self._rates: deque[float] = deque(maxlen=8)  # bytes per second
+        self._pings: deque[float] = deque(maxlen=8)
+        self._rates: deque[tuple[float, float]] = deque()  # falling maximum: when, bytes/second
         self._patience = LOST_AFTER
 
     @property
@@ -49,12 +51,12 @@ class Window:
 
     @property
     def thin(self) -> bool:
-        """Whether one frame like the last keeps the line busy for a time that is felt."""
-        return self.transit(self._last) > THIN
+        """Whether it is long, and one frame like the last keeps it busy for what is felt."""
+        return self.far and self.transit(self._last) > THIN
 
     def transit(self, size: int) -> float:
         """For how many seconds `size` bytes keep the line busy, as far as one knows."""
-        return size / max(self._rates) if self._rates else 0.0
+        return size / self._rates[0][1] if self._rates else 0.0
 
     def ping(self, seconds: float) -> None:
         """A tiny message was answered after so many `seconds`."""
@@ -66,8 +68,8 @@ class Window:
         for number in lost:
             del self._under_way[number]
         if lost:
-            self.size = LEAST
-        if len(self._under_way) >= max(LEAST, math.floor(self.size)):
+            self.size = 1.0
+        if len(self._under_way) >= math.floor(self.size):
             return math.inf
         spacing = self.transit(self._last) / SHARE if self.thin else SPACING
         return max(0.0, self._begun + spacing - now)
@@ -87,25 +89,30 @@ class Window:
         taken = now - when
         self._patience = max(LOST_AFTER, 3 * taken)
         if among == 1 and self._pings and size:
-            self._rates.append(size / max(taken - self.round_trip, 1e-3))
-        while self._taken and self._taken[0][0] < now - MEMORY:
-            self._taken.popleft()
+            rate = size / max(taken - self.round_trip, 1e-3)
+            while self._rates and self._rates[-1][1] <= rate:
+                self._rates.pop()
+            self._rates.append((now, rate))
         while self._taken and self._taken[-1][1] >= taken:
             self._taken.pop()
         self._taken.append((now, taken))
+        for best in (self._rates, self._taken):
+            while len(best) > 1 and best[0][0] < now - MEMORY:
+                best.popleft()
         self._recent.append((taken, among))
         self._adapt(taken, among)
 
     def _adapt(self, taken: float, among: int) -> None:
         least = self._taken[0][1]
-        allowed = max(QUEUE, least / 4)  # a quarter of a long way, as a busy machine needs by itself
+        allowed = max(QUEUE, least / 4)  # a quarter of a long way: a busy machine needs that
         if taken - least <= allowed:
             if among >= math.floor(self.size):  # it was the window that held us back
                 self.size = min(self.size + 1, MOST)
             return
         newest = min(self._recent)[0]
         if newest - least > allowed:
-            self.size = max(LEAST, min(self.size, among * (least + allowed) / newest))
+            holds = among * (least + allowed) / newest
+            self.size = max(1.0 if self.thin else LEAST, min(self.size, holds))
 
     def clear(self) -> None:
         """Nothing is under way: a new page has come."""

@@ -24,8 +24,9 @@ from typing import Any
 from course_utils.live import noted, rerun
 from course_utils.live.canvas import LiveCanvas
 from course_utils.live.controls import Bound, Control, button, close_widgets, grey_out, row, starts
+from course_utils.live.line import Line
 from course_utils.live.picture import Picture
-from course_utils.live.renderer import LOST_AFTER, MAX_IN_FLIGHT, RENDERER, REST_AFTER
+from course_utils.live.renderer import RENDERER, REST_AFTER, REST_AFTER_THIN
 from course_utils.memory import give_memory_back
 from course_utils.names import unknown_name
 from course_utils.plotting import picture_bundle
@@ -36,7 +37,7 @@ SMALL = {
     "_specs",
     "_values",
     "_defaults",
-    "_in_flight",
+    "_line",
     "_loop",
     "_task",
     "_going",
@@ -112,8 +113,8 @@ class Playground:
         self._bound: dict[str, Bound] = {}
         self._closed = False
         self._error = ""
-        self._frames = 0
-        self._in_flight: dict[int, float] = {}
+        self._line = Line()
+        self._exact = 0  # number of the newest frame, if it is exact in every pixel
         self._scale = 1.0
         self._viewed = False
         self._moved = False  # since the picture was last noted, or stored by the cell
@@ -240,6 +241,7 @@ class Playground:
                     bound.set(self._values[name])
             grey_out(self._specs, self._bound)
             rows = {name: bound.widget for name, bound in self._bound.items()}
+            self._line.connect(*rows.values())
             self._root = widgets.VBox([*self.layout(rows), self._canvas])
             self._root.add_class("course-playground")
         return self._root
@@ -257,15 +259,19 @@ class Playground:
 
     def _on_message(self, _: Any, message: dict, __: Any) -> None:
         kind = message.get("type")
-        if kind == "painted":
-            with self._state:
-                done = message.get("frame", -1)
-                self._in_flight = {n: t for n, t in self._in_flight.items() if n > done}
+        if kind in ("painted", "pong"):
+            for reply in self._line.hear(message):
+                if not self._closed:
+                    self._canvas.send(reply)
             RENDERER.wake()
+        elif kind == "input":
+            self._line.put(message)
+            with self._state:
+                self._line.note(self._generation, int(message["input"]))
         elif kind == "ready":
             self._scale = min(max(float(message.get("dpr") or 1.0), 1.0), 2.0)
-            self._in_flight.clear()
-            self.picture.known = []  # a new view knows nothing yet
+            self.picture.known, self._exact = [], 0  # a new view knows nothing yet
+            self._canvas.send(self._line.ping(new_page=True))
             self._viewed = True
             noted.note(self.widget.model_id)
             RENDERER.request(self, rest=True)
@@ -307,55 +313,53 @@ class Playground:
         self._shown_values = values
         return generation
 
-    def can_send(self) -> bool:
-        """Whether the browser has kept up with the frames sent so far."""
-        now = time.monotonic()
-        with self._state:
-            self._in_flight = {n: t for n, t in self._in_flight.items() if now - t < LOST_AFTER}
-            return len(self._in_flight) < MAX_IN_FLIGHT
+    def wait_to_send(self) -> float:
+        """Seconds until the next frame may go; infinite while the line to the browser is full."""
+        return self._line.wait()
+
+    def wait_to_rest(self) -> float:
+        """Seconds without a change until the sharp picture: it must not block a thin line."""
+        blocks = self._line.thin and not self._exact
+        return max(self.rest_after, REST_AFTER_THIN if blocks else 0.0)
 
     def render(self, *, moving: bool) -> None:
         """Draw the newest state and send it to the browser."""
         if self._closed or self._canvas is None:
             return
+        begun = time.monotonic()
         if moving or self._stale:
-            self._stale, self._moved = False, True
+            self._stale, self._moved, self._exact = False, True, 0
             self._drawn = self._refresh()
         generation = self._drawn
         if self._error:
             self._canvas.send({"type": "error", "error": self._error, "generation": generation})
             return
+        words, thin, png = self.summary(self._result), self._line.thin, b""
         if not moving:
+            self._canvas.send(self._line.ping())
             news = self.picture.news()
             if news is not None:
                 note = {"type": "background", "background": news[0], "format": "png"}
                 self._canvas.send(note, buffers=[news[1]])
-        frame = self.picture.frame(moving=moving, scale=1.0 if moving else self._scale)
-        with self._state:
-            self._frames += 1
-            number = self._frames
-            self._in_flight[number] = time.monotonic()
-        message = {
-            "type": "frame",
-            "frame": number,
-            "format": frame.format,
-            "runs": frame.runs,
-            "flat": frame.flat,
-            "background": frame.background,
-            "generation": generation,
-            "values": json.dumps(self._shown_values, default=str),
-            "summary": self.summary(self._result),
-        }
-        if not self._closed:
-            self._canvas.send(message, buffers=[frame.data])
+        if not moving and thin and self._exact:  # nothing sharper would come soon
+            rest = {"type": "rest", "frame": self._exact, "format": "png", "summary": words}
+            self._canvas.send(rest)
+        else:
+            scale = 1.0 if moving or thin else self._scale
+            frame = self.picture.frame(moving=moving, scale=scale)
+            message, data = self._line.message(frame, generation, begun)
+            message["values"] = json.dumps(self._shown_values, default=str)
+            message["summary"] = words
+            self._exact = message["frame"] if frame.format == "patch" else 0
+            if not self._closed:
+                self._canvas.send(message, buffers=[data])
+            png = data if frame.format == "png" and scale == 1.0 else b""
         if not moving and self._moved:
             self._moved = False
-            self._note(frame.data, message["summary"])
+            self._note(png or self.picture.frame(moving=False).data, words)
 
     def _note(self, png: bytes, words: str) -> None:
         """Leave picture and words for a notebook that is saved now."""
-        if self._scale != 1.0:
-            png = self.picture.frame(moving=False).data
         data = {"text/plain": words, "image/png": base64.b64encode(png).decode("ascii")}
         if self._root is not None:
             noted.note(self._root.model_id, data, {"image/png": {"alt": words}})

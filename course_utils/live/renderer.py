@@ -9,21 +9,21 @@ import traceback
 from typing import Protocol
 
 REST_AFTER = 0.15  # seconds without a change until the lossless frame is sent
-MAX_IN_FLIGHT = 2  # frames sent and not yet painted, so that a slow network never queues old ones
+REST_AFTER_THIN = 1.5  # the same where that frame would keep others from the line
 SWITCH_EVERY = 0.0005  # seconds between two threads' turns while playgrounds are live
 AT_ONCE = 0.0  # when a lossless frame is due that must not be put off
-LOST_AFTER = 2.0  # seconds after which an unanswered frame no longer counts
+LOOK_AGAIN = 0.5  # seconds after which a full line is looked at again, if it says nothing
 
 
 class Drawn(Protocol):
     """What the renderer asks of a playground."""
 
-    rest_after: float
-
     @property
     def closed(self) -> bool: ...
 
-    def can_send(self) -> bool: ...
+    def wait_to_send(self) -> float: ...
+
+    def wait_to_rest(self) -> float: ...
 
     def render(self, *, moving: bool) -> None: ...
 
@@ -69,22 +69,24 @@ class Renderer:
         with self._wake:
             while True:
                 now = time.monotonic()
+                waits = [LOOK_AGAIN] if self._moving else []
                 for playground in self._moving:
-                    if playground.can_send():
+                    waits.append(playground.wait_to_send())
+                    if waits[-1] == 0:
                         del self._moving[playground]
                         # A page that has just opened waits for its first lossless frame, and with
                         # it the background, even while a training goes on.
                         if self._resting.get(playground) != AT_ONCE:
-                            self._resting[playground] = now + playground.rest_after
+                            self._resting[playground] = now + playground.wait_to_rest()
                         return playground, True
                 for playground, due in self._resting.items():
-                    if due <= now and playground not in self._moving and playground.can_send():
-                        del self._resting[playground]
-                        return playground, False
-                dues = [due for due in self._resting.values() if due > now]
-                waits = [due - now for due in dues]
-                if self._moving or len(dues) < len(self._resting):
-                    waits.append(LOST_AFTER / 4)
+                    if due > now:
+                        waits.append(due - now)
+                    elif playground not in self._moving:
+                        waits += [playground.wait_to_send(), LOOK_AGAIN]
+                        if waits[-2] == 0:
+                            del self._resting[playground]
+                            return playground, False
                 self._wake.wait(min(waits, default=None))
 
     def _run(self) -> None:

@@ -10,6 +10,7 @@ runs here; the renderer's thread draws what was yielded last.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Generator
@@ -306,10 +307,11 @@ class TrainingPlayground(Playground):
 
     async def _repaint(self, run: int) -> None:
         """Ask for a picture, and sleep while it is drawn: it then has the processor for itself."""
-        frames, end = self._frames, time.monotonic() + DRAWING
+        frames, end = self._line.frames, time.monotonic() + DRAWING
         RENDERER.request(self)
         while time.monotonic() < end and run == self._run:
-            if self._drawn_run == run and (self._frames > frames or not self.can_send()):
+            full = self.wait_to_send() == math.inf
+            if self._drawn_run == run and (self._line.frames > frames or full):
                 return
             await asyncio.sleep(0.002)
 
