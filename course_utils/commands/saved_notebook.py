@@ -15,7 +15,10 @@ from course_utils.commands.notebook_format import WIDGET_VIEW, joined
 from course_utils.live.noted import LIVE
 
 LINE = "course_line"  # in the metadata of an output: the line below a picture
-HOW = "*This is the last picture. To bring it alive, run this cell again: Shift+Enter.*"
+HOW = (
+    "*This is the last picture. To bring it alive, run this cell again (Shift+Enter); "
+    "if it misses a name, the cells above it first.*"
+)
 BAR = re.compile(r"\[\d\d:\d\d(:\d\d)?[<,][^\]]*\]\s*$")  # "… 3/264 [00:01<02:10, 2.00it/s]"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 STORED_LANGUAGE = {"name": "python"}
@@ -56,6 +59,9 @@ def settle(
                 output["data"].pop(WIDGET_VIEW, None)
                 if lives(about):
                     output["data"][WIDGET_VIEW] = view_of(metadata[LIVE])
+                    # Pages show widgets of trusted cells only, and trust all cells or none. This
+                    # one was run here: nobody else can name the widget.
+                    cell["metadata"]["trusted"] = True
                 elif "image/png" in output["data"]:
                     kept.append(line_below(joined(output["data"].get("text/plain", ""))))
         cell["outputs"] = kept

@@ -66,8 +66,10 @@ def lab_server(
         "--expose-app-in-browser",
         "--ServerApp.port_retries=0",
     ]
-    plain = ["jupyter", app, "--ip=127.0.0.1", "--allow-root", "--LabApp.news_url=", *here]
-    arguments = command_line(sys.executable, here)[2:] if app == "course" else plain
+    arguments = ["jupyter", app, "--ip=127.0.0.1", "--allow-root", "--LabApp.news_url=", *here]
+    if app == "course":
+        ours = [part for part in command_line(sys.executable, [])[2:] if "root_dir" not in part]
+        arguments = [*ours, *here]
     variables = {
         "JUPYTERLAB_SETTINGS_DIR": str(settings),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".lab-workspaces"),

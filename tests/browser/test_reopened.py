@@ -27,7 +27,6 @@ from tests.browser.test_faults import TRAIN
 
 CHAPTER = "09_optimizers.ipynb"
 CALLS = ("ema_explorer()", "race()", 'predict("09.saddle")')
-SETUP = "from course_utils.quizzes import predict"
 SHUT_DOWN = """async () => {
   await window.jupyterapp.shell.currentWidget.sessionContext.shutdown();
 }"""
@@ -39,11 +38,6 @@ NEW_KERNEL = """async () => {
 }"""
 KERNEL_ID = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id"
 IN_TIME = 3.0  # seconds from the end of the kernel to the word
-BAR = """
-import time
-from tqdm.auto import tqdm
-for _ in tqdm(range(3)): time.sleep(0.01)
-"""
 
 
 @pytest.fixture(scope="module", params=["course", "lab", "notebook"])
@@ -51,16 +45,8 @@ def client(request, tmp_path_factory):
     """URL and folder of a server: as `make lab` starts it, plain JupyterLab, Notebook 7."""
     folder = tmp_path_factory.mktemp(request.param)
     shutil.copy(NOTEBOOKS / CHAPTER, folder)
-    with lab_server(folder, app=request.param, env={"TQDM_DISABLE": "0"}) as url:
+    with lab_server(folder, app=request.param) as url:
         yield url, folder
-
-
-def own_errors(browser, url, folder) -> set[str]:
-    """The console errors of an empty notebook: the client's own."""
-    write_notebook(folder / "empty.ipynb")
-    page = LabPage(browser.new_page(), url, "empty.ipynb")
-    page.close()
-    return set(page.console_errors)
 
 
 def pixels(png: str | bytes) -> np.ndarray:
@@ -77,10 +63,10 @@ def test_a_chapter_reopens_with_its_last_pictures_and_words(browser, client):
     file = folder / CHAPTER
     before = file.read_bytes()
     page = LabPage(browser.new_page(), url, CHAPTER)
+    own_errors = set(page.console_errors)  # Notebook 7's
     page.page.evaluate(SAVE)
     assert file.read_bytes() == before  # opened and saved: not one byte has changed
 
-    page.kernel(SETUP)
     index = {
         call: i
         for i, cell in enumerate(page.cells())
@@ -99,6 +85,10 @@ def test_a_chapter_reopens_with_its_last_pictures_and_words(browser, client):
     quiz.choose_by_mouse(quiz.wrong[0])
     quiz.hears("not yet")
     page.page.evaluate(SAVE)
+    page.page.reload(wait_until="domcontentloaded")  # while the kernel lives, all is as before
+    page.wait_open()
+    Quiz(page.page, "09.saddle").hears("not yet")
+    assert Live(page, 0).error() == ""
     page.page.evaluate(SHUT_DOWN)
     page.page.evaluate(SAVE)  # as autosave does some time later
     page.page.close()
@@ -122,7 +112,7 @@ def test_a_chapter_reopens_with_its_last_pictures_and_words(browser, client):
     answer = page.page.locator(".jp-Cell").nth(index[CALLS[-1]])
     answer.scroll_into_view_if_needed()
     assert "09.saddle: not yet" in answer.inner_text()
-    assert set(page.console_errors) <= own_errors(browser, url, folder)
+    assert set(page.console_errors) <= own_errors
     page.page.evaluate(SAVE)
     assert file.read_bytes() == saved  # nothing piles up
     page.page.bring_to_front()
@@ -188,6 +178,7 @@ def test_a_kernel_that_ends_is_said_in_time_and_its_cell_brings_it_back(browser,
 
 
 CLEAR = "async () => { await window.jupyterapp.commands.execute('notebook:clear-cell-output'); }"
+SELECT_FIRST = "() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 0; }"
 COPY = """async () => {
   const run = (name) => window.jupyterapp.commands.execute(`notebook:${name}`);
   await run('copy-cell');

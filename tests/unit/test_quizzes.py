@@ -15,6 +15,7 @@ import torch
 
 from course_utils import quizzes
 from course_utils.live import rerun
+from course_utils.live.noted import LIVE
 from course_utils.quizzes import chapters, get_question, predict, questions_of
 from course_utils.quizzes.panel import Prediction
 from course_utils.quizzes.question import LETTERS, Choice, Question, solve
@@ -359,6 +360,7 @@ def test_a_cell_shows_words_page_and_panel(monkeypatch):
     monkeypatch.setattr(rerun, "current_cell", lambda: None)
     prediction = predict_made()
     data, metadata = prediction._repr_mimebundle_()
+    assert metadata == {LIVE: prediction.widget.model_id}
     assert set(data) == {"text/plain", "text/html", WIDGET_VIEW}
     assert data["text/plain"] == repr(prediction)
     assert data[WIDGET_VIEW]["model_id"] == prediction.widget.model_id

@@ -132,8 +132,9 @@ def test_the_file_has_the_newest_picture_and_no_widget(contents):
 def test_a_page_gets_its_widgets_back_while_their_kernel_lives(contents):
     noted.note(WIDGET)
     save(contents, notebook(playground()))
-    (alive,) = opened(contents, type="notebook")
-    assert WIDGET_VIEW in alive["data"]
+    (cell,) = asyncio.run(contents.get("a.ipynb", type="notebook"))["content"]["cells"]
+    (alive,) = cell["outputs"]
+    assert WIDGET_VIEW in alive["data"] and cell["metadata"]["trusted"]
     # For exporting and copying, for a copy, and when the kernel has ended, it is a picture.
     save(contents, notebook(playground()), "copy.ipynb")
     exported, copied = opened(contents), opened(contents, "copy.ipynb", type="notebook")
