@@ -14,7 +14,6 @@ from course_utils.commands.bootstrap import ROOT
 from course_utils.commands.notebooks import choose
 
 TARGET = ROOT / "build" / "html"
-TEMPLATES = ROOT / "docs" / "html"
 CHAPTER_LINK = re.compile(r"(\]\(\d\d_\w+)\.ipynb")
 OUTSIDE_LINK = re.compile(r"\]\(\.\./")  # from notebooks/ to the root, from build/html two up
 
@@ -27,6 +26,8 @@ def page(path: Path) -> str:
     import nbformat
     from nbconvert import HTMLExporter
 
+    from course_utils.commands.described import Described
+
     try:
         notebook = nbformat.read(path, as_version=4)
     except (nbformat.reader.NotJSONError, nbformat.ValidationError, AttributeError) as error:
@@ -34,9 +35,7 @@ def page(path: Path) -> str:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = OUTSIDE_LINK.sub("](../../", CHAPTER_LINK.sub(r"\1.html", cell.source))
-    exporter = HTMLExporter(
-        extra_template_basedirs=[str(TEMPLATES)], template_name="course", anchor_link_text="#"
-    )
+    exporter = HTMLExporter(preprocessors=[Described], anchor_link_text="#")
     resources = {"metadata": {"name": path.stem, "path": str(path.parent)}}
     return exporter.from_notebook_node(notebook, resources)[0]
 

@@ -1,4 +1,5 @@
-"""What the course adds to Jupyter's server: prompt messages, and notebooks that reopen well.
+"""What the course adds to Jupyter's server: prompt messages, notebooks that reopen well, pages with
+alternative texts.
 
 A file in the environment's ``etc/jupyter/jupyter_server_config.d`` names this module. Where it
 cannot be imported, the server says so in its log and starts all the same.
@@ -20,6 +21,8 @@ from course_utils.commands.prompt_connection import PromptConnection
 from course_utils.commands.saved_notebook import keep_metadata, settle
 from course_utils.live import noted
 
+DESCRIBED = "course_utils.commands.described.Described"  # imported when a page is made
+
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
     return [{"module": __name__}]
@@ -28,6 +31,7 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(app: Any) -> None:
     app.contents_manager.register_pre_save_hook(before_saving)
     bring_alive(app.contents_manager, app.session_manager)
+    app.config.HTMLExporter.setdefault("preprocessors", [DESCRIBED])
     # Seconds between two looks whether a kernel has broken down: a page hears of it in time.
     app.kernel_manager.config.KernelRestarter.setdefault("time_to_dead", 1.0)
     # A gateway has a class of its own, which stays.

@@ -17,6 +17,7 @@ import nbformat
 import pytest
 
 from course_utils.commands import pages
+from course_utils.commands.bootstrap import JUPYTER
 from course_utils.quizzes import cell, get_question
 from course_utils.quizzes.question import solve
 
@@ -59,7 +60,7 @@ def run(*arguments: str | Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", *map(str, arguments)],
         cwd=FOLDER,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "JUPYTER_CONFIG_PATH": str(JUPYTER)},
         capture_output=True,
         text=True,
         timeout=600,
@@ -87,8 +88,7 @@ def printed(notebook: nbformat.NotebookNode) -> str:
 @pytest.mark.parametrize("name", RUN_BY_NBCONVERT)
 def test_nbconvert_runs_the_chapter_into_a_page_with_every_picture_and_its_text(name, tmp_path):
     arguments = ["--execute", "--to", "html", "--output-dir", tmp_path]
-    template = ["--template", "course", f"--HTMLExporter.extra_template_basedirs={pages.TEMPLATES}"]
-    run("nbconvert", f"{name}.ipynb", *arguments, *template)
+    run("nbconvert", f"{name}.ipynb", *arguments)
     text = (tmp_path / f"{name}.html").read_text(encoding="utf-8")
     page, stored = Page(text), nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     assert page.alts == pictures(stored)
@@ -100,8 +100,7 @@ def test_nbconvert_runs_the_chapter_into_a_page_with_every_picture_and_its_text(
 def test_a_question_that_was_just_run_is_a_page_with_its_answer_folded(tmp_path):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell("09.saddle"))])
     nbformat.write(notebook, tmp_path / "asked.ipynb")
-    template = ["--template", "course", f"--HTMLExporter.extra_template_basedirs={pages.TEMPLATES}"]
-    run("nbconvert", tmp_path / "asked.ipynb", "--execute", "--to", "html", *template)
+    run("nbconvert", tmp_path / "asked.ipynb", "--execute", "--to", "html")
     text = (tmp_path / "asked.html").read_text(encoding="utf-8")
     question = get_question("09.saddle")
     assert text.count("<details>") == 1 and solve(question).explanation in text

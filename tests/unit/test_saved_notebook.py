@@ -6,9 +6,12 @@ import copy
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
+from nbconvert import HTMLExporter
 
 from course_utils.commands.notebook_format import WIDGET_VIEW
 from course_utils.commands.saved_notebook import HOW, LINE, keep_metadata, settle, view_of
+from course_utils.commands.server_extension import DESCRIBED
 from course_utils.live.noted import LIVE
 
 WIDGET = "0123456789abcdef" * 2
@@ -130,3 +133,20 @@ def test_the_language_stays_as_short_as_it_was(saved, stored, wanted):
     made = notebook(language_info=saved)
     keep_metadata(made, {} if stored is None else {"language_info": stored})
     assert made["metadata"]["language_info"] == wanted
+
+
+@pytest.mark.parametrize("template", ["lab", "classic"])
+def test_a_page_has_words_for_its_pictures_and_neither_widgets_nor_bars(template):
+    odd = playground()
+    odd["metadata"]["image/png"]["alt"] = 'x < 1 & "y"'
+    bar = output({"text/plain": BAR, WIDGET_VIEW: view_of("b" * 32)})
+    plain = output({"image/png": "eA==", "text/plain": "Figure(640x480)"})
+    made = notebook(bar, odd, plain)
+    exporter = HTMLExporter(preprocessors=[DESCRIBED], template_name=template)
+    page, _ = exporter.from_notebook_node(made)
+    images = BeautifulSoup(page, "html.parser").find_all("img")
+    assert [image["alt"] for image in images] == ['x < 1 & "y"', "Figure(640x480)"]
+    assert [image["src"] for image in images] == [
+        f"data:image/png;base64,{png}" for png in ("b2xk", "eA==")
+    ]
+    assert "batch/s" not in page and "widget-view" not in page

@@ -16,6 +16,8 @@ from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
+from nbconvert import HTMLExporter
+from traitlets.config import Config
 
 from course_utils.commands import server_extension
 from course_utils.commands.bootstrap import JUPYTER
@@ -68,6 +70,7 @@ def test_the_file_of_the_set_up_loads_the_extension(server):
     used = KernelWebsocketHandler.kernel_websocket_connection_class.fget(handler)
     assert used is app.kernel_websocket_connection_class is PromptConnection
     assert server_extension.before_saving in app.contents_manager._pre_save_hooks
+    assert HTMLExporter(config=app.config).preprocessors == [server_extension.DESCRIBED]
     assert AsyncIOLoopKernelRestarter(parent=app.kernel_manager).time_to_dead == 1.0
 
 
@@ -86,7 +89,7 @@ def test_an_extension_that_cannot_be_imported_stops_no_server(server, tmp_path, 
 
 
 def test_a_gateways_connection_stays():
-    app = Mock(kernel_websocket_connection_class=object, web_app=Mock(settings={}))
+    app = Mock(kernel_websocket_connection_class=object, web_app=Mock(settings={}), config=Config())
     server_extension._load_jupyter_server_extension(app)
     assert app.kernel_websocket_connection_class is object and app.web_app.settings == {}
 
