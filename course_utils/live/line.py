@@ -19,7 +19,8 @@ from traitlets import TraitError
 from course_utils.live.path_window import Window
 from course_utils.live.picture import Frame
 
-PACE, THIN_PACE = 16, 100  # milliseconds between two reports of one control, at the least
+PACES = (16, 32, 64, 100)  # milliseconds between two reports of one control, at the least
+PAUSE = 0.7  # seconds after which a frame begins a new movement
 PINGS = 4  # in a row to a new page, which is busy with itself at first
 INPUTS = 512  # reports that are remembered until a frame shows them
 
@@ -36,6 +37,8 @@ class Line:
         self._pings_left = 0  # that follow each other's answers
         self._asked = 0.0  # when the newest ping was sent
         self._pace = 0  # as the page was told; 0: ipywidgets alone
+        self._begun = 0.0  # when the drawing of the last frame began
+        self._gap = 0.0  # seconds from one to the next, while something moves
         self._zip = False  # whether the page can unpack
         self._inputs: deque[tuple[int, int]] = deque(maxlen=INPUTS)  # generation, number
         self._input = 0  # the newest that a frame has shown
@@ -71,8 +74,10 @@ class Line:
                     self._pings_left -= 1
                     self._asked = time.monotonic()
                     replies = [{"type": "ping", "ping": self._pings}]
-            far, thin = self._window.far, self._window.thin
-            pace = (THIN_PACE if thin else PACE) if far else 0
+            # Two values for each frame: more would only keep the kernel and the line busy.
+            gap = 1.0 if self._window.thin else self._gap
+            quick = [pace for pace in PACES if pace <= 500 * gap]
+            pace = (quick or PACES[:1])[-1] if self._window.far else 0
             if pace != self._pace:
                 self._pace = pace
                 controls = [[key, trait] for key, (_, trait) in self._parts.items()]
@@ -116,6 +121,8 @@ class Line:
             while self._inputs and self._inputs[0][0] <= generation:
                 self._input = self._inputs.popleft()[1]
             self.frames += 1
+            gap, self._begun = begun - self._begun, begun
+            self._gap = 0.0 if gap > PAUSE else self._gap + (gap - self._gap) / 4
             self._window.send(self.frames, time.monotonic(), len(data), begun)
             return {
                 "type": "frame",

@@ -15,7 +15,7 @@ import math
 from collections import deque
 
 LEAST, MOST = 2, 24  # frames under way; on a thin line it may be one
-QUEUE = 0.03  # seconds of queueing that are allowed
+QUEUE = 0.05  # seconds of queueing that are allowed
 SPACING = 0.015  # seconds between the beginnings of two frames at the least
 MEMORY = 10.0  # seconds for which the shortest time is remembered
 LOST_AFTER = 2.0  # seconds after which an unanswered frame no longer counts, at the least

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 import numpy as np
 import pytest
 
-from course_utils.live.line import PACE, THIN_PACE, Line, moved
+from course_utils.live.line import PACES, Line, moved
 from course_utils.live.picture import Frame, Picture
 from tests.unit.test_live import Page, Wave, shows
 
@@ -84,7 +84,7 @@ def test_a_near_page_is_told_nothing_and_gets_what_it_always_got():
 def test_a_far_page_is_told_to_report_and_gets_patches_deflated():
     slider = widgets.IntSlider()
     line, told = far_line(slider)
-    assert told == {"type": "pace", "pace": PACE, "controls": [[slider.model_id, "value"]]}
+    assert told == {"type": "pace", "pace": PACES[0], "controls": [[slider.model_id, "value"]]}
     message, data = line.message(PATCH, 0, 0.0)
     assert message["deflated"] and zlib.decompress(data) == PATCH.data
     jpeg = Frame("jpeg", b"as it is")
@@ -93,13 +93,22 @@ def test_a_far_page_is_told_to_report_and_gets_patches_deflated():
     assert line.ping(new_page=True)["ping"] > 1  # a new page knows no pace yet
     line._asked -= 0.1
     pong = {"type": "pong", "ping": line._pings, "inflates": False}
-    assert line.hear(pong)[-1]["pace"] == PACE
+    assert line.hear(pong)[-1]["pace"] == PACES[0]
     assert not line.message(PATCH, 0, 0.0)[0]["deflated"]
 
 
-def test_on_a_thin_line_the_page_reports_less_often():
-    line, told = far_line(widgets.IntSlider(), transit=0.3)
-    assert line.thin and told["pace"] == THIN_PACE
+@pytest.mark.parametrize(("gap", "pace"), [(0.02, 16), (0.1, 32), (0.6, 100)])
+def test_the_page_reports_two_values_for_each_frame(gap, pace):
+    line, _ = far_line(widgets.IntSlider())
+    for number in range(12):
+        message, _ = line.message(PATCH, 0, 1.0 + gap * number)
+        line.hear({"type": "painted", "frame": message["frame"]})
+    assert line._pace == pace
+
+
+def test_a_frame_that_blocks_a_long_line_makes_it_a_thin_one():
+    assert far_line(widgets.IntSlider(), transit=0.3)[0].thin
+    assert not far_line(widgets.IntSlider(), transit=0.02)[0].thin
 
 
 def test_an_old_or_second_answer_to_a_ping_counts_for_nothing():

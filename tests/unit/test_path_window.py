@@ -124,7 +124,7 @@ def test_a_hiccup_does_not_shrink_the_window_and_a_queue_does():
         assert window.size >= 8.0
     for turn in range(3):
         take(0.5, 10.0 + turn)
-    assert window.size == pytest.approx(8 * 0.13 / 0.5)
+    assert window.size == pytest.approx(8 * 0.15 / 0.5)
 
 
 def test_it_never_grows_beyond_its_end_nor_while_it_is_not_the_limit():
