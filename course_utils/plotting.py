@@ -179,9 +179,9 @@ def smaller(png: bytes) -> bytes:
     palette.putpalette([*np.ravel(own).tolist(), *common])
     small = image.quantize(palette=palette, dither=Image.Dither.NONE)
     # Pillow looks colours up in coarse steps, and would make white slightly grey.
-    indices, pixels = np.array(small), np.asarray(image)
-    for index, colour in enumerate(own):
-        indices[(pixels == colour).all(axis=-1)] = index
+    indices, words = np.array(small), np.asarray(image.convert("RGBA")).view("<u4")[..., 0]
+    for index, (red, green, blue) in enumerate(own):
+        indices[words == red + (green << 8) + (blue << 16) + (255 << 24)] = index
     exact = Image.fromarray(indices, "P")
     exact.putpalette(small.getpalette())
     buffer = io.BytesIO()
