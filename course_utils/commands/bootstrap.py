@@ -213,10 +213,13 @@ def remove(path: Path) -> None:
 
 
 def child_environment(python: str) -> dict[str, str]:
-    """The environment with the folder of ``python`` first on PATH, as after activation."""
+    """The environment with the folder of ``python`` first on PATH, as after activation, and with
+    the course's settings of Jupyter."""
     path = f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     ours = {"VIRTUAL_ENV": str(VENV), "PYTHONHOME": ""} if Path(python) == VENV_PYTHON else {}
-    return {**os.environ, **ours, "PATH": path}
+    theirs = os.environ.get("JUPYTER_CONFIG_PATH")
+    settings = f"{JUPYTER}{os.pathsep}{theirs}" if theirs else str(JUPYTER)
+    return {**os.environ, **ours, "PATH": path, "JUPYTER_CONFIG_PATH": settings}
 
 
 def hand_over(arguments: list[str]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import shutil
 from pathlib import Path
 from unittest.mock import AsyncMock, Mock, call
@@ -12,6 +13,7 @@ from unittest.mock import AsyncMock, Mock, call
 import nbformat
 import pytest
 from jupyter_client.ioloop import AsyncIOLoopKernelRestarter
+from jupyter_server.extension.manager import ExtensionManager
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
@@ -20,14 +22,14 @@ from nbconvert import HTMLExporter
 from traitlets.config import Config
 
 from course_utils.commands import server_extension
-from course_utils.commands.bootstrap import JUPYTER
+from course_utils.commands.bootstrap import JUPYTER, child_environment
 from course_utils.commands.notebook_format import WIDGET_VIEW
 from course_utils.commands.prompt_connection import PromptConnection
 from course_utils.live import noted
 from tests.unit.test_saved_notebook import FULL, WIDGET, notebook, playground
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-CHAPTERS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+ROOT = Path(__file__).resolve().parents[2]
+CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
 # -- the connection --------------------------------------------------------------------------------
@@ -47,7 +49,8 @@ def test_switches_nagles_algorithm_off_before_it_connects(monkeypatch):
 def server(tmp_path, monkeypatch):
     """`server(folder)` is a server, not yet listening, with the configuration in that folder."""
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
-    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
+    # Notebook 7 puts its own in the class, which then wants Notebook 7 in every server.
+    monkeypatch.setattr(ExtensionManager, "sorted_extensions", ExtensionManager.sorted_extensions)
     made = []
 
     def start(folder: Path) -> ServerApp:
@@ -180,3 +183,11 @@ def test_files_and_folders_are_none_of_its_business(contents):
     asyncio.run(contents.save(model, "a.py"))
     asyncio.run(contents.save({"type": "directory"}, "folder"))
     assert asyncio.run(contents.get("a.py"))["content"] == "x = 1"
+
+
+def test_lab_has_the_settings_in_an_environment_that_was_not_set_up(monkeypatch):
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/theirs")
+    found = child_environment("/conda/bin/python")["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    assert found == [str(JUPYTER), "/theirs"]
+    monkeypatch.delenv("JUPYTER_CONFIG_PATH")
+    assert child_environment("/conda/bin/python")["JUPYTER_CONFIG_PATH"] == str(JUPYTER)
