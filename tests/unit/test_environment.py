@@ -148,6 +148,8 @@ def test_pip_can_install_the_folder_by_itself(tmp_path):
         assert f"Requires-Dist: {line}\n" in words
     with zipfile.ZipFile(whole) as archive:
         packed = {name for name in archive.namelist() if name.startswith("course_utils/")}
+        settings = [name for name in archive.namelist() if "/data/etc/jupyter/" in name]
+    assert len(settings) == 2  # of Jupyter: its server and its pages
     here = (ROOT / "course_utils").rglob("*.*")
     wanted = {p.relative_to(ROOT).as_posix() for p in here if p.suffix in (".py", ".js", ".css")}
     assert wanted <= packed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import threading
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from course_utils.live import noted
 from course_utils.live.controls import Checks, Choice, Slider, Toggle
 from course_utils.live.picture import KEPT, Frame, Picture, changed_pixels, encode
 from course_utils.live.playground import Playground
@@ -383,3 +385,22 @@ def test_picture_takes_a_background_again_for_the_same_key():
     picture.invalidate()
     assert not frame(KEPT + 1)[0]  # without a key nothing is kept
     picture.close()
+
+
+def test_at_rest_the_newest_picture_is_noted_with_its_words(wave, tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    _, metadata = wave._repr_mimebundle_()
+    widget = metadata[noted.LIVE]
+    page = Page(wave, dpr=2.0)
+    page.wait_for(shows(1.0, "png"))
+    assert noted.read(widget)["data"] == {}  # what the cell has stored is still true
+    wave.set(frequency=3.0)
+    page.wait_for(shows(3.0, "png"))
+    deadline = time.monotonic() + 10
+    while not (about := noted.read(widget))["data"]:
+        assert time.monotonic() < deadline
+    assert about["data"]["text/plain"] == about["metadata"]["image/png"]["alt"] == repr(wave)
+    picture = Image.open(io.BytesIO(base64.b64decode(about["data"]["image/png"])))
+    assert picture.size == wave.picture.size  # as the stored one, whatever the screen
+    wave.close()
+    assert noted.read(widget) is None
