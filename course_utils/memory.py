@@ -1,10 +1,24 @@
-"""The memory of the process."""
+"""The memory of the process, and the collector that looks through it."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import sys
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def nothing_to_collect() -> Iterator[None]:
+    """For imports: what they make stays, and looking through it takes a fifth of their time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def give_memory_back() -> None:

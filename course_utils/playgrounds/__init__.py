@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from course_utils.memory import nothing_to_collect
 from course_utils.names import unknown_name
 
 _HOMES = {
@@ -46,7 +47,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(str(unknown_name("playground", name, _HOMES)))
     module, _, playground = _HOMES[name].partition(":")
-    made = getattr(importlib.import_module(f"{__name__}.{module}"), playground)
+    with nothing_to_collect():
+        made = getattr(importlib.import_module(f"{__name__}.{module}"), playground)
     globals()[name] = made
     return made
 

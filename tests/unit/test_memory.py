@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
-from course_utils.memory import give_memory_back
+from course_utils.memory import give_memory_back, nothing_to_collect
 
 # As chapter 00 uses them: the pad and its reader, and a training that somebody has started.
 CHAPTER = """
@@ -40,3 +41,17 @@ def test_freed_memory_goes_back_to_the_system():
     give_memory_back()
     assert full - process.memory_info().rss > 80e6
     assert last.size
+
+
+def test_the_collector_rests_while_something_is_imported_and_is_then_as_before():
+    with pytest.raises(ImportError), nothing_to_collect():
+        assert not gc.isenabled()
+        import course_utils.nowhere  # noqa: F401
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with nothing_to_collect():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
