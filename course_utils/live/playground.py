@@ -360,7 +360,7 @@ class Playground:
 
     def _note(self, png: bytes, words: str) -> None:
         """Leave picture and words for a notebook that is saved now."""
-        data = {"text/plain": words, "image/png": base64.b64encode(png).decode("ascii")}
+        data = {"image/png": base64.b64encode(png).decode("ascii")}
         if self._root is not None:
             noted.note(self._root.model_id, data, {"image/png": {"alt": words}})
 

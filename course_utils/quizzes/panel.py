@@ -111,7 +111,6 @@ class Prediction:
         self._turn += 1
         if self._panel is not None:
             self._panel.shown = self._shown()
-            noted.note(self._panel.model_id, self._in_words())
 
     # -- in words ----------------------------------------------------------------------------------
 
@@ -156,7 +155,7 @@ class Prediction:
         return f"{_SIGNS[NOT_ANSWERED]} {self.name}: what do you expect?"
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict, dict]:
-        data = self._in_words()
+        data: dict[str, Any] = {"text/plain": repr(self), "text/html": self._repr_html_()}
         if self._closed:
             return data, {}
         rerun.adopt(self)
@@ -166,9 +165,6 @@ class Prediction:
             "model_id": self.widget.model_id,
         }
         return data, {noted.LIVE: self.widget.model_id}
-
-    def _in_words(self) -> dict[str, Any]:
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     # -- the widget --------------------------------------------------------------------------------
 

@@ -128,10 +128,10 @@ def stored(contents, path="a.ipynb"):
 
 
 def test_the_file_has_the_newest_picture_and_no_widget(contents):
-    noted.note(WIDGET, {"text/plain": "At 2.", "image/png": "bmV3"})
+    noted.note(WIDGET, {"image/png": "bmV3"}, {"image/png": {"alt": "At 2."}})
     save(contents, notebook(playground()))
     picture, line = stored(contents).cells[0].outputs
-    assert picture.data == {"text/plain": "At 2.", "image/png": "bmV3"}
+    assert picture.data == {"text/plain": "At 1.", "image/png": "bmV3"}
     assert line.data["text/markdown"].startswith("At 2.")
 
 
