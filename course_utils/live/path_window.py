@@ -4,9 +4,9 @@ Each confirmation says how long its frame took. The shortest time in a while is 
 what is longer is queueing. While there is none, the window grows; otherwise it becomes what the
 line holds (frames under way / time taken, by Little's law) and a little more. Answers to tiny
 messages, "pings", tell the round trip, and the quickest of the lone frames tells by what it takes
-beyond that the rate: on a thin line frames leave half of the room to others. A busy machine makes
-both look worse than they are, so the best of some time counts. All times are seconds, on the
-caller's clock.
+beyond that the rate: on a thin line frames leave more than half of the time to others. A busy
+machine makes both look worse than they are, so the best of some time counts. All times are seconds,
+on the caller's clock.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ SPACING = 0.015  # seconds between the beginnings of two frames at the least
 MEMORY = 10.0  # seconds for which the shortest time is remembered
 LOST_AFTER = 2.0  # seconds after which an unanswered frame no longer counts, at the least
 FAR = 0.03  # a longer round trip is a long line
-THIN = 0.12  # a line that is busy for longer with one frame is a thin one
-SHARE = 0.5  # of a thin line's time that frames may take
+THIN = 300_000  # bytes per second; a line that carries less is a thin one
+SHARE = 0.4  # of a thin line's time that frames may take
 
 
 class Window:
@@ -51,8 +51,8 @@ class Window:
 
     @property
     def thin(self) -> bool:
-        """Whether it is long, and one frame like the last keeps it busy for what is felt."""
-        return self.far and self.transit(self._last) > THIN
+        """Whether it is long, and a frame keeps it busy for so long that others feel it."""
+        return self.far and self.transit(THIN) > 1.0
 
     def transit(self, size: int) -> float:
         """For how many seconds `size` bytes keep the line busy, as far as one knows."""

@@ -25,7 +25,7 @@ from course_utils.live import noted, rerun
 from course_utils.live.canvas import LiveCanvas
 from course_utils.live.controls import Bound, Control, button, close_widgets, grey_out, row, starts
 from course_utils.live.line import Line
-from course_utils.live.picture import Picture
+from course_utils.live.picture import Frame, Picture
 from course_utils.live.renderer import RENDERER, REST_AFTER, REST_AFTER_THIN
 from course_utils.memory import give_memory_back
 from course_utils.names import unknown_name
@@ -208,6 +208,7 @@ class Playground:
                 del self.__dict__[name]
         self._root = self._canvas = None
         self._bound = {}
+        self._line.connect()
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict, dict]:
         if self._closed:
@@ -269,7 +270,7 @@ class Playground:
             with self._state:
                 self._line.note(self._generation, int(message["input"]))
         elif kind == "ready":
-            self._scale = min(max(float(message.get("dpr") or 1.0), 1.0), 2.0)
+            self._scale = min(max(float(message.get("dpr") or 1.0), 1.0), 3.0)
             self.picture.known, self._exact = [], 0  # a new view knows nothing yet
             self._canvas.send(self._line.ping(new_page=True))
             self._viewed = True
@@ -319,8 +320,7 @@ class Playground:
 
     def wait_to_rest(self) -> float:
         """Seconds without a change until the sharp picture: it must not block a thin line."""
-        blocks = self._line.thin and not self._exact
-        return max(self.rest_after, REST_AFTER_THIN if blocks else 0.0)
+        return max(self.rest_after, REST_AFTER_THIN if self._line.thin else 0.0)
 
     def render(self, *, moving: bool) -> None:
         """Draw the newest state and send it to the browser."""
@@ -341,22 +341,28 @@ class Playground:
             if news is not None:
                 note = {"type": "background", "background": news[0], "format": "png"}
                 self._canvas.send(note, buffers=[news[1]])
-        if not moving and thin and self._exact:  # nothing sharper would come soon
-            rest = {"type": "rest", "frame": self._exact, "format": "png", "summary": words}
-            self._canvas.send(rest)
-        else:
-            scale = 1.0 if moving or thin else self._scale
-            frame = self.picture.frame(moving=moving, scale=scale)
+        if moving or not thin or not self._exact:
+            frame = self._frame(moving=moving, thin=thin)
             message, data = self._line.message(frame, generation, begun)
             message["values"] = json.dumps(self._shown_values, default=str)
             message["summary"] = words
             self._exact = message["frame"] if frame.format == "patch" else 0
             if not self._closed:
                 self._canvas.send(message, buffers=[data])
-            png = data if frame.format == "png" and scale == 1.0 else b""
+            png = data if frame.format == "png" and (thin or self._scale == 1.0) else b""
+        if not moving and thin and self._exact:  # it is as sharp as it can be on a thin line
+            rest = {"type": "rest", "frame": self._exact, "format": "png", "summary": words}
+            self._canvas.send(rest)
         if not moving and self._moved:
             self._moved = False
             self._note(png or self.picture.frame(moving=False).data, words)
+
+    def _frame(self, *, moving: bool, thin: bool) -> Frame:
+        """The picture as it is sent; on a thin line small while it moves, then at most exact."""
+        if not moving and not thin:
+            return self.picture.frame(moving=False, scale=self._scale)
+        frame = self.picture.frame(moving=True, small=moving and thin)
+        return frame if moving or frame.format == "patch" else self.picture.frame(moving=False)
 
     def _note(self, png: bytes, words: str) -> None:
         """Leave picture and words for a notebook that is saved now."""

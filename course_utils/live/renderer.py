@@ -9,7 +9,7 @@ import traceback
 from typing import Protocol
 
 REST_AFTER = 0.15  # seconds without a change until the lossless frame is sent
-REST_AFTER_THIN = 1.5  # the same where that frame would keep others from the line
+REST_AFTER_THIN = 0.5  # the same where that frame would keep others from the line
 SWITCH_EVERY = 0.0005  # seconds between two threads' turns while playgrounds are live
 AT_ONCE = 0.0  # when a lossless frame is due that must not be put off
 LOOK_AGAIN = 0.5  # seconds after which a full line is looked at again, if it says nothing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import time
@@ -10,6 +11,7 @@ import zlib
 import ipywidgets as widgets
 import numpy as np
 import pytest
+from PIL import Image
 
 from course_utils.live.line import PACES, Line, moved
 from course_utils.live.picture import Frame, Picture
@@ -191,25 +193,35 @@ def test_frames_say_which_input_they_show_and_a_late_equal_value_draws_nothing(w
     assert len(wave.computed) == drawn
 
 
-def test_on_a_thin_line_an_exact_picture_is_not_sent_again_at_rest(wave):
-    page = FarPage(wave, rate=20_000)
+def pixels_across(jpeg_or_png):
+    return Image.open(io.BytesIO(jpeg_or_png)).width
+
+
+def test_on_a_thin_line_a_small_picture_moves_and_an_exact_patch_rests(wave):
+    page = FarPage(wave, rate=20_000, dpr=2.0)
     page.move(wave._bound["frequency"].widget, 2.0, 1)
-    frame, _ = page.wait_for(shows(2.0, "patch"))
+    _, jpeg = page.wait_for(shows(2.0, "jpeg"))
+    assert pixels_across(jpeg) == 200
+    begin = time.monotonic()
+    patch, _ = page.wait_for(shows(2.0, "patch"))
+    assert time.monotonic() - begin > 0.3  # not at once: the line is for what moves
     rest, data = page.wait_for(lambda message: message["type"] == "rest")
-    assert rest["frame"] == frame["frame"] and data == b""
+    assert rest["frame"] == patch["frame"] and data == b""
     assert rest["summary"] == "A wave of frequency 2.00."
-    assert not [m for m in page.frames() if shows(2.0, "png")(m)]
+    assert not [message for message in page.frames() if shows(2.0, "png")(message)]
     second = Page(wave)  # it has nothing on screen yet
-    second.wait_for(shows(2.0, "png"))
+    second.wait_for(shows(2.0, "patch"))
+    second.wait_for(lambda message: message["type"] == "background")
 
 
-def test_on_a_thin_line_a_picture_that_was_not_exact_comes_later_and_small(wave, monkeypatch):
+def test_on_a_thin_line_the_sharp_picture_is_as_large_as_the_page_where_no_patch_will_do(
+    wave, monkeypatch
+):
     page = FarPage(wave, rate=20_000, dpr=2.0)
     monkeypatch.setattr(Picture, "news", lambda self: None)
-    wave.picture.known = []  # as where a patch would be too large
+    wave.picture.known = []
     page.move(wave._bound["frequency"].widget, 2.0, 1)
     page.wait_for(shows(2.0, "jpeg"))
-    begin = time.monotonic()
     _, png = page.wait_for(shows(2.0, "png"))
-    assert time.monotonic() - begin > 1.0
-    assert int.from_bytes(png[16:20], "big") == 400  # pixels across
+    assert pixels_across(png) == 400
+    assert not [message for message in page.frames() if message["type"] == "rest"]
