@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browser.lab import LabPage, write_notebook
 from tests.browser.playground import SETTLE_MS, Live
 
 TRAIN = "from course_utils.playgrounds import train_digits\ntrain_digits()"
 PAD = "from course_utils.playgrounds import digit_pad\ndigit_pad()"
+LEARNS_MS = 180_000  # at most, on a machine with much else to do
 SEVEN = [
     (0.1, 0.8),
     (0.17, 0.8),
@@ -102,17 +104,43 @@ def test_running_the_cell_again_ends_the_old_training(training):
     assert lab.errors() == [] and lab.console_errors == []
 
 
-def test_a_drawn_seven_is_read_and_an_empty_pad_is_no_error(scratch):
-    live = Live(scratch(PAD), 0)
+def test_the_pad_reads_from_the_first_stroke_and_better_while_it_learns(scratch):
+    lab = scratch(PAD)  # a fresh kernel: nothing has been learned
+    live = Live(lab, 0, at_rest=False)
+    words = live.root.locator(".course-live-summary")
     live.button("Clear").click()
-    live.root.locator(".course-live-summary", has_text="empty").wait_for()
+    words.filter(has_text="empty").wait_for()
     assert live.error() == ""
     before = live.paints()["count"]
     live.drag(SEVEN)
-    live.root.locator(".course-live-summary", has_text="reads 7").wait_for()
+    words.filter(has_text="The drawing: the network reads").wait_for()
     assert live.paints()["count"] - before >= 3, "the bars did not move while drawing"
+    assert "Still learning: round " in live.summary()
+    words.filter(has_not_text="earning").wait_for(timeout=LEARNS_MS)
+    assert live.summary() == "The drawing: the network reads 7, probability above 0.9."
     live.button("Clear").click()
-    live.root.locator(".course-live-summary", has_text="empty").wait_for()
+    words.filter(has_text="empty").wait_for()
     live.button("Example").click()
-    live.root.locator(".course-live-summary", has_text="Test digit").wait_for()
-    assert live.lab.errors() == [] and live.lab.console_errors == []
+    words.filter(has_text="Test digit").wait_for()
+    assert lab.errors() == [] and lab.console_errors == []
+
+
+def test_a_kernel_ends_cleanly_while_the_pad_learns(browser, lab):
+    url, folder = lab
+    write_notebook(folder / "learning.ipynb", PAD)
+    page = LabPage(browser.new_page(), url, "learning.ipynb")
+    page.run_all()
+    words = Live(page, 0, at_rest=False).root.locator(".course-live-summary")
+    words.filter(has_text="Still learning: round 2").wait_for(timeout=LEARNS_MS)
+    page.run_cell(0)  # the new pad goes on where the old one was
+    words.filter(has_text="Still learning: round").wait_for()
+    assert "round 1 " not in words.inner_text()
+    page.interrupt()
+    words.filter(has_text="Run the cell again, and it learns on.").wait_for()
+    assert page.kernel("print(6 * 7)").strip() == "42"
+    page.run_cell(0)
+    words.filter(has_text="Still learning").wait_for()
+    assert page.errors() == [] and page.console_errors == []
+    page.close()
+    log = (folder / "lab.log").read_text()
+    assert "Traceback" not in log and "was destroyed" not in log
