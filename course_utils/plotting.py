@@ -99,12 +99,67 @@ def use_course_style() -> None:
     shell = ipython and ipython.get_ipython()
     if shell is not None:
         shell.events.register("pre_run_cell", _restyle)
+        SCREEN.ask(shell)
 
 
 def _restyle(_: Any = None) -> None:
     from matplotlib import style
 
     style.use(["default", STYLE])
+
+
+class Screen:
+    """How many pixels the learner's screen has for each one of a picture: what its page says.
+
+    The answer comes between two cells. Figures that were shown before are then shown once more.
+    """
+
+    MOST = 2.0
+    SCRIPT = """export default { initialize({ model }) {
+      let query; // knows one ratio: each change needs a new one
+      const tell = () => {
+        query?.removeEventListener("change", tell);
+        query = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+        query.addEventListener("change", tell);
+        model.send({ density: devicePixelRatio });
+      };
+      tell();
+      return () => query.removeEventListener("change", tell);
+    } };"""
+
+    def __init__(self) -> None:
+        self.density = 1.0
+        self._widget: Any = None
+        self._early: list[tuple[Any, Figure, str]] | None = None  # until the page has answered
+
+    def ask(self, shell: Any) -> None:
+        """Ask the page, once, by a widget that nobody sees. Only a page sends the ids of cells."""
+        request = getattr(shell, "parent_header", {})
+        if self._widget is None and "cellId" in request.get("metadata", {}):
+            import anywidget
+
+            self._early = []
+            self._widget = type("Screen", (anywidget.AnyWidget,), {"_esm": self.SCRIPT})()
+            self._widget.on_msg(self._hear)
+
+    def show(self, fig: Figure, alt: str) -> None:
+        from IPython.display import display
+
+        data, metadata = portrait(fig, alt, self.density)
+        early = self._early is not None
+        shown = display(data, metadata=metadata, raw=True, display_id=early or None)
+        if early:
+            self._early.append((shown, fig, alt))
+
+    def _hear(self, _: Any, message: dict, __: Any) -> None:
+        self.density = min(max(float(message["density"]), 1.0), self.MOST)
+        early, self._early = self._early, None
+        for shown, fig, alt in early or () if self.density > 1 else ():
+            data, metadata = portrait(fig, alt, self.density)
+            shown.update(data, metadata=metadata, raw=True)
+
+
+SCREEN = Screen()
 
 
 def course_style() -> Any:
@@ -148,14 +203,22 @@ def show(fig: Figure, alt: str) -> None:
     """
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt={alt!r}: say in a sentence what the figure shows")
-    from IPython.display import display
-
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=DPI, facecolor="auto", metadata={"Software": None})
-    data, metadata = picture_bundle(buffer.getvalue(), alt)
-    display(data, metadata=metadata, raw=True)
+    SCREEN.show(fig, alt)
     close(fig)
     give_memory_back()
+
+
+def portrait(fig: Figure, alt: str, density: float) -> tuple[dict, dict]:
+    """The (data, metadata) pair that shows `fig`, with `density` pixels for each of 1/100 inch."""
+    buffer = io.BytesIO()
+    fig.savefig(
+        buffer, format="png", dpi=DPI * density, facecolor="auto", metadata={"Software": None}
+    )
+    data, metadata = picture_bundle(buffer.getvalue(), alt)
+    if density > 1:
+        width, height = (round(inches * DPI) for inches in fig.get_size_inches())
+        metadata["image/png"] |= {"width": width, "height": height}
+    return data, metadata
 
 
 def picture_bundle(png: bytes, alt: str) -> tuple[dict, dict]:

@@ -255,26 +255,33 @@ function render({ model, el }) {
   };
   window.addEventListener("keydown", guard, true); // before JupyterLab's own, on the document
 
-  // The handles of ipywidgets' sliders have no name, and read "-1" for 0.1: they get the label and
-  // the readout of their slider, after every change.
-  function nameHandles() {
-    for (const handle of root.closest(".course-playground")?.querySelectorAll(".noUi-handle") ?? []) {
-      const part = (name) => handle.closest(".widget-slider")?.querySelector(name)?.textContent.trim();
-      const says = { "aria-label": part(".widget-label"), "aria-valuetext": part(".widget-readout") };
-      for (const [name, words] of Object.entries(says)) {
-        if (words && handle.getAttribute(name) !== words) handle.setAttribute(name, words);
-      }
+  // What ipywidgets leaves without a name, or calls "-1" where it shows 0.1: handles get the label
+  // and the readout of their slider, after every change; a player's buttons say what they do.
+  function nameControls() {
+    const within = (selector) => root.closest(".course-playground")?.querySelectorAll(selector) ?? [];
+    const say = (node, name, words) =>
+      words && node.getAttribute(name) !== words && node.setAttribute(name, words);
+    for (const slider of within(".widget-slider")) {
+      const handle = slider.querySelector(".noUi-handle");
+      const label = slider.querySelector(".widget-label");
+      if (!handle) continue;
+      say(handle, "aria-label", label?.textContent.trim() || label?.title || slider.title);
+      say(handle, "aria-valuetext", slider.querySelector(".widget-readout")?.textContent.trim());
     }
+    for (const icon of within(".widget-play i")) {
+      say(icon.parentElement, "aria-label", icon.className.match(/fa-(\w+)/)?.[1]);
+    }
+    for (const list of within("select[title]")) say(list, "aria-label", list.labels[0]?.textContent || list.title);
   }
-  const controls = new MutationObserver(nameHandles);
+  const controls = new MutationObserver(nameControls);
   const arrival = new ResizeObserver(() => {
     const playground = root.closest(".course-playground");
     if (!playground) return; // not yet a part of the page
     arrival.disconnect();
     controls.observe(playground, {
-      subtree: true, childList: true, characterData: true, attributeFilter: ["aria-valuetext"],
+      subtree: true, childList: true, characterData: true, attributeFilter: ["aria-valuetext", "class"],
     });
-    nameHandles();
+    nameControls();
   });
   arrival.observe(canvas);
 

@@ -13,6 +13,7 @@ from typing import Any
 from course_utils.names import unknown_name
 
 OnChange = Callable[[str, Any], None]
+GIVE = 0.85  # of its width is enough for a slider or a list
 
 
 @dataclass
@@ -336,13 +337,43 @@ def button(text: str, action: Any, *, tip: str = "", width: str = "auto") -> Any
 
 
 def row(*items: Any) -> Any:
-    """`items` side by side; what finds no place in the width of a playground goes below."""
+    """`items` side by side; what finds no place in the width of a playground goes below.
+
+    Sliders and lists first give way by a part of their width (`GIVE`).
+    """
     import ipywidgets as widgets
 
+    sliding = (widgets.Dropdown, widgets.SelectionSlider, widgets.IntSlider, widgets.FloatSlider)
+    for item in items:
+        if isinstance(item, (*sliding, widgets.FloatLogSlider)):
+            width = int(item.layout.width.removesuffix("px"))
+            item.layout.flex = f"1 1 {round(GIVE * width)}px"
+            item.layout.min_width, item.layout.max_width = "0", f"{width}px"
+            item.layout.width = "auto"
     layout = widgets.Layout(
         width="900px", max_width="100%", flex_flow="row wrap", align_items="center"
     )
     return widgets.HBox(list(items), layout=layout)
+
+
+def folded(first: Any, second: Any, *rest: Any) -> list[Any]:
+    """Rows of which two are seen where room is scarce (canvas.css); a button shows the others."""
+    import ipywidgets as widgets
+
+    tip = "show the other controls, or fold them away"
+    more = widgets.ToggleButton(
+        description="More", tooltip=tip, layout=widgets.Layout(width="62px")
+    ).add_class("course-more")
+    for box in rest:
+        box.add_class("course-rest")
+
+    def unfold(change: dict) -> None:
+        for box in rest:
+            (box.add_class if change["new"] else box.remove_class)("course-unfolded")
+
+    more.observe(unfold, names="value")
+    second.children = [*second.children, more]
+    return [first, second, *rest]
 
 
 def close_widgets(root: Any) -> None:

@@ -260,13 +260,13 @@ class KernelEditor(DigitPanels, Playground):
                 row(rows["stride"], rows["padding"]),
                 row(rows["row"], rows["column"]),
             ],
-            layout=widgets.Layout(width="508px"),
+            layout=widgets.Layout(flex="1 1 508px", min_width="0"),
         )
         grid = [widgets.HBox([rows[name] for name in NAMES[i : i + 3]]) for i in (0, 3, 6)]
         for name in NAMES:
             rows[name].layout.margin = "0"
-        right = widgets.VBox(grid, layout=widgets.Layout(width="384px"))
-        return [widgets.HBox([left, right], layout=widgets.Layout(width="900px"))]
+        right = widgets.VBox(grid, layout=widgets.Layout(flex="1 1 384px", min_width="0"))
+        return [widgets.HBox([left, right], layout=widgets.Layout(width="900px", max_width="100%"))]
 
 
 def tints(values: np.ndarray, least: float = 1e-9) -> np.ndarray:

@@ -11,6 +11,7 @@ from course_utils.live.controls import (
     Control,
     Notches,
     Slider,
+    folded,
     rate_slider,
     row,
     share_slider,
@@ -230,16 +231,13 @@ class OptimizerRace(Parts, Playground):
             for box in rows["optimizers"].children:
                 box.layout.margin = "0 5px 0 0"
 
-        return [
+        play, step, speed = self._play.widgets
+        usual, others = ("steps", "lr", "momentum"), ("beta2", "batch_size", "start_x", "start_y")
+        return folded(
             row(rows["surface"], rows["optimizers"]),
-            row(rows["lr"], rows["momentum"], rows["beta2"], rows["batch_size"]),
-            row(
-                *self._play.widgets,
-                *(rows[name] for name in ("steps", "start_x", "start_y")),
-                self.reset_button(),
-                self._panel.switch,
-            ),
-        ]
+            row(play, step, *(rows[name] for name in usual), self.reset_button()),
+            row(speed, *(rows[name] for name in others), self._panel.switch),
+        )
 
 
 def check_own(own: Mapping[str, Any] | None) -> dict[str, Any]:

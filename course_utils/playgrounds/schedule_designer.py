@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from course_utils.live.controls import Choice, Slider, Toggle, row
+from course_utils.live.controls import Choice, Slider, Toggle, folded, row
 from course_utils.live.training import TrainingPlayground
 from course_utils.playgrounds.one_thread import on_one_thread
 from course_utils.playgrounds.parts import ALARM, TITLE, Parts
@@ -63,9 +63,9 @@ class ScheduleDesigner(Parts, TrainingPlayground):
     )  # fmt: skip
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
-        per_batch, *others = reversed(rows.values())
-        others.reverse()
-        return [row(*others[:3]), row(*others[3:]), row(per_batch, *self.train_buttons())]
+        schedule, rate, gamma, every, warmup, final, per_batch = rows.values()
+        first = row(schedule, rate, self.train_box())
+        return folded(first, row(gamma, every, warmup), row(final, per_batch))
 
     def steps(self, *, dtype: str, **values: Any) -> Iterator[tuple[Design, Run]]:
         design = Design(**values)

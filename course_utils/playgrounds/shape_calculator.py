@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.collections import LineCollection, PolyCollection
 
 from course_utils.convolution import output_size
-from course_utils.live.controls import Choice, Notches, Slider, row
+from course_utils.live.controls import Choice, Notches, Slider, folded, row
 from course_utils.live.playground import Playground
 from course_utils.playgrounds.parts import TITLE, Sheet, box, say
 from course_utils.plotting import BLACK, GREY, ORANGE, ORANGE_INK, RED_INK
@@ -198,7 +198,8 @@ class ShapeCalculator(Sheet, Playground):
 
     def layout(self, rows: dict[str, Any]) -> list[Any]:
         widgets = list(rows.values())
-        return [row(*widgets[:4], self.reset_button()), row(*widgets[4:8]), row(*widgets[8:])]
+        first = row(*widgets[:4], self.reset_button())
+        return folded(first, row(*widgets[4:8]), row(*widgets[8:]))
 
     # -- drawing -----------------------------------------------------------------------------------
 

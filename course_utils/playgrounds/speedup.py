@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from course_utils.live.controls import Choice, Notches, Slider
+from course_utils.live.controls import Choice, Notches, Slider, folded, row
 from course_utils.live.playground import Playground
 from course_utils.playgrounds.parts import TITLE, Parts
 from course_utils.playgrounds.words import counted
@@ -192,6 +192,11 @@ class SpeedUpExplorer(Parts, Playground):
                width=WIDTH, tip="part of a single worker's step that cannot be shared"),
     )  # fmt: skip
     compute = staticmethod(speed_up)
+
+    def layout(self, rows: dict[str, Any]) -> list[Any]:
+        widgets = list(rows.values())
+        first = row(*widgets[:3])
+        return folded(first, row(*widgets[3:5], self.reset_button()), row(*widgets[5:]))
 
     def draw(self, fig: Any) -> list[Any]:
         ticks = [1, 2, 4, 8, 16, 32, 64]

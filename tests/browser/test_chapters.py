@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from course_utils import quizzes
 from course_utils.commands import notebook_format as form
@@ -14,6 +15,20 @@ from tests.browser.lab import SAVE, LabPage
 from tests.browser.playground import Live, move_everything
 from tests.browser.quiz import Quiz
 
+# Rows of controls, and where the picture ends, in pixels, with this width for the playground.
+ROOM = """async (root, width) => {
+  root.style.maxWidth = `${width}px`;
+  await new Promise((done) => setTimeout(done, 100));
+  const top = root.getBoundingClientRect().top;
+  const parts = '.widget-inline-hbox, .widget-checkbox, .jupyter-button';
+  const middles = [...root.querySelectorAll(parts)].filter((part) => part.offsetParent)
+    .map((part) => part.getBoundingClientRect()).map((box) => box.top + box.height / 2);
+  middles.sort((a, b) => a - b);
+  const rows = middles.filter((y, i) => i === 0 || y - middles[i - 1] > 12).length;
+  const bottom = root.querySelector('canvas').getBoundingClientRect().bottom - top;
+  root.style.maxWidth = '';
+  return [rows, bottom];
+}"""
 # These run both with and without subshells; the others in turns, to save time.
 BOTH = ("00", "09")
 LARGEST = 1_500_000  # bytes of a chapter that was run, played with and saved
@@ -52,6 +67,24 @@ class OneChapter:
             assert live.error() == ""
             assert live.root.bounding_box()["width"] <= 925
             assert live.root.bounding_box()["height"] <= 490
+
+    def test_every_playground_fits_beside_the_file_browser_of_a_small_screen(self, chapter):
+        for index in range(chapter.page.locator(".course-playground").count()):
+            live = Live(chapter, index)
+            rows, bottom = live.root.evaluate(ROOM, 848)
+            # The kernel is a control of three rows itself.
+            assert rows <= (3 if live.ask("type(p).__name__") == "KernelEditor" else 2)
+            assert bottom <= 480
+
+    def test_no_output_shuts_anybody_out(self, chapter):
+        """As axe-core judges it: nothing serious or critical."""
+        found = Axe().run(chapter.page, ".jp-OutputArea-output").response["violations"]
+        assert [
+            (rule["id"], node["html"])
+            for rule in found
+            if rule["impact"] in ("serious", "critical")
+            for node in rule["nodes"]
+        ] == []
 
     def test_every_question_answers(self, chapter):
         asked = quizzes.questions_of(self.number) if self.number in quizzes.chapters() else ()
