@@ -355,7 +355,7 @@ class Playground:
             self._canvas.send(rest)
         if not moving and self._moved:
             self._moved = False
-            self._note(png or self.picture.frame(moving=False).data, words)
+            self._note_picture(png or self.picture.frame(moving=False).data, words)
 
     def _frame(self, *, moving: bool, thin: bool) -> Frame:
         """The picture as it is sent; on a thin line small while it moves, then at most exact."""
@@ -364,7 +364,7 @@ class Playground:
         frame = self.picture.frame(moving=True, small=moving and thin)
         return frame if moving or frame.format == "patch" else self.picture.frame(moving=False)
 
-    def _note(self, png: bytes, words: str) -> None:
+    def _note_picture(self, png: bytes, words: str) -> None:
         """Leave picture and words for a notebook that is saved now."""
         data = {"image/png": base64.b64encode(png).decode("ascii")}
         if self._root is not None:
