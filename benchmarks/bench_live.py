@@ -19,8 +19,8 @@ from benchmarks.live_page import (
     INTERACT,
     MARK_OUTPUT,
     ORDER,
-    OURS,
     PAUSE,
+    RATE,
     census,
     echo,
     press,
@@ -42,7 +42,7 @@ def measure_latency(page: LabPage) -> dict[str, float]:
     page.page.evaluate(MARK_OUTPUT)
     for _ in range(ROUNDS):
         ways["echo"] += echo(page, PRESSES, PAUSE)
-        ways["ours"] += press(page, *OURS, PRESSES, PAUSE)
+        ways["ours"] += press(page, *RATE, PRESSES, PAUSE)
         ways["interact"] += press(page, *INTERACT, PRESSES, PAUSE)
     result = {name: median(times) for name, times in ways.items()}
     result["times_faster"] = result["interact"] / result["ours"]
@@ -54,7 +54,7 @@ def measure_latency(page: LabPage) -> dict[str, float]:
 def measure_flood(page: LabPage, floor: float) -> dict[str, float | bool]:
     delays, ordered, frames = [], True, []
     for _ in range(ROUNDS):
-        seen = page.page.evaluate(FLOOD, [OURS[0], 120, 2.0, 30])
+        seen = page.page.evaluate(FLOOD, [*RATE[:2], 120, 2.0, 30])
         generations = [generation for _, generation, _ in seen["painted"]]
         newest = generations[-1]
         shown = next(when for when, generation, _ in seen["painted"] if generation == newest)
@@ -120,7 +120,7 @@ def measure(subshells: bool) -> dict:
         page.run_all()
         if page.errors():
             raise RuntimeError("\n".join(page.errors()))
-        for selector in (OURS[1], TRAINING[1]):
+        for selector in (RATE[1], TRAINING[1]):
             page.page.wait_for_selector(f"{selector}[data-format=png]", state="attached")
         latency = measure_latency(page)
         return {

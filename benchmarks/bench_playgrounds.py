@@ -121,7 +121,7 @@ def measure(page: LabPage, name: str) -> dict:
     row["times_faster"] = row["interact"] / row["ours"]
     row["times_echo"] = row["ours"] / row["echo"]
 
-    seen = page.page.evaluate(FLOOD, [OURS[0], 120, 2.0, 1])
+    seen = page.page.evaluate(FLOOD, [*OURS[:2], 120, 2.0, 1])
     generations = [generation for _, generation, _ in seen["painted"]]
     shown = next(when for when, generation, _ in seen["painted"] if generation == generations[-1])
     row["flood"] = max(0.0, shown - seen["last"])

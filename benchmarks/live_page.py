@@ -21,6 +21,7 @@ from course_utils.playgrounds import race
 FIVE = ("SGD", "Momentum", "AdaGrad", "RMSProp", "Adam")
 ours = race(optimizers=FIVE, lr=0.01)
 ours.widget.add_class("bench-ours")
+_ = ours._bound["lr"].widget.add_class("bench-rate")
 ours
 """,
     "interact": """
@@ -64,6 +65,7 @@ ORDER = list(CELLS)
 PAUSE = 300  # milliseconds between two key presses
 # Where a key is pressed, what is repainted, and the attribute that says for which value, if any.
 OURS = (".bench-ours", ".bench-ours .course-live canvas", "data-generation")
+RATE = (".bench-rate", *OURS[1:])  # of the race: the slider that `interact` has too
 INTERACT = (".bench-interact", ".bench-output", None)
 MARK_OUTPUT = """() => {
   const slider = document.querySelector('.bench-interact');
@@ -104,9 +106,9 @@ PRESS = """async ([handle, watch, attribute, count, pause, run]) => {
 }"""
 
 # `count` key presses in `seconds`; every repaint of the picture with the values it shows.
-FLOOD = """async ([root, count, seconds, run]) => {
-  const knob = document.querySelector(`${root} .noUi-handle`);
-  const canvas = document.querySelector(`${root} .course-live canvas`);
+FLOOD = """async ([slider, picture, count, seconds, run]) => {
+  const knob = document.querySelector(`${slider} .noUi-handle`);
+  const canvas = document.querySelector(picture);
   const painted = [];
   const observer = new MutationObserver(() => {
     const values = canvas.dataset.values, generation = Number(canvas.dataset.generation);

@@ -93,7 +93,7 @@ def test_own_rules_fail_politely_while_the_others_race(scratch):
     for name, word in {"broken": "ZeroDivisionError", "shapeless": "shape", "endless": "s"}.items():
         assert name in live.summary() and word in live.summary()
     before = live.settle()
-    rate = next(knob for knob in live.knobs() if knob.get_attribute("aria-valuenow"))
+    rate = live.root.locator(".widget-slider", has_text="Learning rate").locator(".noUi-handle")
     started = live.page.evaluate("performance.now()")
     live.press(rate, "PageUp")
     assert live.page.evaluate("performance.now()") - started < SETTLE_MS / 4
@@ -118,7 +118,7 @@ def test_running_the_cell_again_replaces_the_playground(scratch):
 
 
 def test_a_burst_of_keys_ends_on_the_last_value(live):
-    knob = live.knobs()[0]
+    knob = live.root.locator(".widget-slider", has_text="Learning rate").locator(".noUi-handle")
     knob.focus()
     for key in ["PageUp"] * 10 + ["ArrowLeft"] * 25 + ["ArrowRight"] * 15:
         knob.press(key, no_wait_after=True)
