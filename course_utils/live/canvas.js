@@ -29,7 +29,10 @@ function render({ model, el }) {
   const spoken = document.createElement("div");
   spoken.className = "course-live-spoken";
   spoken.setAttribute("role", "status");
-  root.append(canvas, error, summary, spoken);
+  const stage = document.createElement("div");
+  stage.className = "course-live-stage";
+  stage.append(canvas);
+  root.append(stage, error, summary, spoken);
   el.append(root);
   const context = canvas.getContext("2d", { alpha: false });
 
@@ -144,7 +147,8 @@ function render({ model, el }) {
     if (message.deflated) buffer = await inflate(buffer);
     if (closed) return;
     if (message.format === "patch") {
-      if (!backgrounds.has(message.background) || message.frame < shown) return;
+      if (!backgrounds.has(message.background)) await keeping;
+      if (closed || !backgrounds.has(message.background) || message.frame < shown) return;
       patch(message, buffer);
     } else {
       const bitmap = await decode(buffer, message.format);
@@ -163,6 +167,7 @@ function render({ model, el }) {
     canvas.dataset.frame = message.frame;
   }
 
+  let keeping; // the newest background, until it is decoded
   let painting; // the newest frame, until it stands
   async function onMessage(message, buffers) {
     if (message.type === "frame") {
@@ -177,7 +182,7 @@ function render({ model, el }) {
       say(message); // the picture is exact as it stands
       canvas.dataset.format = message.format;
     } else if (message.type === "background") {
-      await keep(message, buffers[0]);
+      await (keeping = keep(message, buffers[0]));
     } else if (message.type === "error") {
       say(message);
       canvas.dataset.generation = message.generation;
@@ -208,33 +213,32 @@ function render({ model, el }) {
       requestAnimationFrame(flush);
     }
   };
+  // Where the picture listens to the pointer lie transparent areas over it, on which a finger draws;
+  // everywhere else it scrolls the page.
   const areas = model.get("areas");
-  const listens = (touch) => {
-    const box = canvas.getBoundingClientRect();
-    const x = (touch.clientX - box.left) / box.width;
-    const y = 1 - (touch.clientY - box.top) / box.height;
-    return areas.some(([left, bottom, w, h]) => x >= left && x <= left + w && y >= bottom && y <= bottom + h);
-  };
-  if (areas.length) {
-    canvas.style.cursor = "crosshair";
-    // A finger draws where the picture listens, and scrolls the page everywhere else.
-    const hold = (event) => event.touches.length === 1 && listens(event.touches[0]) && event.preventDefault();
-    canvas.addEventListener("touchstart", hold, { passive: false });
-    canvas.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || !listens(event)) return;
-      canvas.setPointerCapture(event.pointerId);
+  for (const [left, bottom, w, h] of areas) {
+    const area = document.createElement("div");
+    area.className = "course-live-area";
+    const place = { left, bottom, width: w, height: h };
+    for (const [side, part] of Object.entries(place)) area.style[side] = `${100 * part}%`;
+    stage.append(area);
+    area.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      area.setPointerCapture(event.pointerId);
       canvas.focus({ preventScroll: true });
       event.preventDefault();
       queue("down", event);
     });
-    canvas.addEventListener("pointermove", (event) => {
-      if (canvas.hasPointerCapture(event.pointerId)) queue("move", event);
+    area.addEventListener("pointermove", (event) => {
+      if (area.hasPointerCapture(event.pointerId)) queue("move", event);
     });
     for (const name of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(name, (event) => {
-        if (canvas.hasPointerCapture(event.pointerId)) queue("up", event);
+      area.addEventListener(name, (event) => {
+        if (area.hasPointerCapture(event.pointerId)) queue("up", event);
       });
     }
+  }
+  if (areas.length) {
     canvas.addEventListener("keydown", (event) => {
       const known = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Delete", "Backspace", "Escape"];
       if (!known.includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -123,22 +123,21 @@ def test_a_finger_draws_on_the_map_and_scrolls_beside_it(small):
     small.reset()
     touch = small.page.context.new_cdp_session(small.page)
 
-    def swipe(x: float) -> None:
-        """A finger goes up a hundred pixels of the picture."""
+    def swipe(x: float) -> float:
+        """A finger goes up a hundred pixels of the picture; how far the page scrolls."""
         small.canvas.scroll_into_view_if_needed()
-        box = small.canvas.bounding_box()
+        box, before = small.canvas.bounding_box(), small.page.evaluate(SCROLLED)
         at = {"x": box["x"] + x * box["width"], "y": box["y"] + 0.6 * box["height"]}
-        finger = {"yDistance": -100, "gestureSourceType": "touch", "speed": 400}
-        touch.send("Input.synthesizeScrollGesture", {**at, **finger})
+        for step, kind in enumerate(["touchStart", *["touchMove"] * 10, "touchEnd"]):
+            points = [at | {"y": at["y"] - 10 * step}] if kind != "touchEnd" else []
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+            small.page.wait_for_timeout(16)
+        small.page.wait_for_timeout(100)
+        return small.page.evaluate(SCROLLED) - before
 
-    small.canvas.scroll_into_view_if_needed()
-    values, at = small.values(), small.page.evaluate(SCROLLED)
-    swipe(0.75)
-    small.page.wait_for_function(f"(at) => ({SCROLLED})() > at + 50", arg=at)
-    assert small.values() == values
-    small.canvas.scroll_into_view_if_needed()
-    at = small.page.evaluate(SCROLLED)
-    swipe(0.25)
-    assert small.follow(values)["start_y"] > values["start_y"]
-    assert small.page.evaluate(SCROLLED) == at
+    values = small.values()
+    # A busy browser may miss a gesture; one that is locked out misses all.
+    assert any(swipe(0.75) > 50 for _ in range(5)) and small.values() == values
+    assert [swipe(0.25) for _ in range(2)] == [0, 0]
+    assert small.follow(values)["start_y"] != values["start_y"]
     assert small.lab.errors() == [] and small.lab.console_errors == []
