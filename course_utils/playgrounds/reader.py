@@ -39,7 +39,7 @@ BATCH_SIZE = 128
 NUM_EPOCHS = {"embedded": 12, "mnist": 2}
 MAX_TRAIN, MAX_TEST = 20_000, 1_000  # images of MNIST that are enough here
 ROUNDS = 12  # equal parts of the training, each with a test at its end
-SHOWN_EVERY = 0.2  # seconds between two states that a pad gets to see
+SHOWN_EVERY = 0.5  # seconds between two states that a pad gets to see
 DRAWN_PER_DIGIT = 150
 MAX_LR = 6e-3
 SEED = 0
@@ -185,8 +185,8 @@ class Reader:
     def teach(self, watcher: Watcher) -> None:
         """Train on, and tell `watcher`, until all watchers have left; call it on an event loop."""
         self._watchers.add(watcher)
+        self._interrupted = False
         if self._task is None or self._task.done():
-            self._interrupted = False
             self._task = asyncio.get_running_loop().create_task(self._learn(), name="course-reader")
 
     def leave(self, watcher: Watcher) -> None:
