@@ -38,6 +38,7 @@ class Window:
         self._pings: deque[float] = deque(maxlen=8)
         self._rates: deque[tuple[float, float]] = deque()  # falling maximum: when, bytes/second
         self._patience = LOST_AFTER
+        self._confirmed = -math.inf  # when the newest frame was
 
     @property
     def round_trip(self) -> float:
@@ -88,8 +89,10 @@ class Window:
         when, among, size = found
         taken = now - when
         self._patience = max(LOST_AFTER, 3 * taken)
-        if among == 1 and self._pings and size:
-            rate = size / max(taken - self.round_trip, 1e-3)
+        alone = now - max(when + self.round_trip, self._confirmed)  # that the line had for it
+        self._confirmed = now
+        if (among == 1 or alone >= QUEUE) and self._pings and size:
+            rate = size / max(alone, 1e-3)
             while self._rates and self._rates[-1][1] <= rate:
                 self._rates.pop()
             self._rates.append((now, rate))
