@@ -83,8 +83,9 @@ def to_import() -> list[str]:
 
 def wanted_key() -> str:
     """Hash of all that decides what is installed; as text, for line ends differ on Windows."""
-    files = [ROOT / "requirements.lock", Path(__file__), *sorted(JUPYTER.rglob("*.*"))]
-    what = [requirements(("test",)), *(file.read_text("utf-8") for file in files)]
+    files = [ROOT / "requirements.lock", Path(__file__), *sorted(JUPYTER.rglob("*"))]
+    texts = [file.read_text("utf-8") for file in files if file.is_file()]
+    what = [requirements(("test",)), *texts]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
 

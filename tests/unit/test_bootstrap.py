@@ -84,6 +84,14 @@ def test_lab_is_quiet_about_news_from_the_start(ready):
     assert news == {"checkForUpdates": False, "fetchNews": "false"}
 
 
+def test_a_server_of_the_environment_has_the_courses_extension(ready):
+    folder = ready.root / ".venv" / "etc" / "jupyter" / "jupyter_server_config.d"
+    extensions = json.loads((folder / "course.json").read_text())["ServerApp"][
+        "jpserver_extensions"
+    ]
+    assert extensions == {"course_utils.commands.server_extension": True}
+
+
 def test_a_moved_checkout_is_ready_as_it_is(copy):
     result = copy.run("setup", PIP_FIND_LINKS="")
     assert result.returncode == 0 and "Installing" not in result.stdout
