@@ -278,16 +278,15 @@ function render({ model, el }) {
     for (const list of within("select[title]")) say(list, "aria-label", list.labels[0]?.textContent || list.title);
   }
   const controls = new MutationObserver(nameControls);
-  const arrival = new ResizeObserver(() => {
+  const arrival = setInterval(() => {
     const playground = root.closest(".course-playground");
     if (!playground) return; // not yet a part of the page
-    arrival.disconnect();
+    clearInterval(arrival);
     controls.observe(playground, {
       subtree: true, childList: true, characterData: true, attributeFilter: ["aria-valuetext", "class"],
     });
     nameControls();
-  });
-  arrival.observe(canvas);
+  }, 50);
 
   let screen; // a query knows one ratio of pixels: each change needs a new one
   function ready() {
@@ -313,7 +312,7 @@ function render({ model, el }) {
     model.off("msg:custom", onMessage);
     stopListening();
     screen.removeEventListener("change", ready);
-    arrival.disconnect();
+    clearInterval(arrival);
     controls.disconnect();
   };
 }
