@@ -1,4 +1,4 @@
-"""One browser for all tests, and each chapter run to its end once per setting of the subshells."""
+"""One browser for all tests, and each chapter run to its end once."""
 
 from __future__ import annotations
 
@@ -39,9 +39,20 @@ def labs(tmp_path_factory) -> Iterator[Callable[[bool], tuple[str, Path]]]:
         yield lab_with
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["subshells", "no-subshells"])
+SUBSHELLS = {"subshells": True, "no-subshells": False}
+WITHOUT_TOO = ("test_engine", "test_faults")  # what may depend on the thread of a callback
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "lab" in metafunc.fixturenames:
+        both = metafunc.module.__name__.rpartition(".")[2] in WITHOUT_TOO
+        chosen = dict(list(SUBSHELLS.items())[: 1 + both])
+        metafunc.parametrize("lab", chosen.values(), ids=chosen, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def lab(request, labs) -> tuple[str, Path]:
-    """A JupyterLab, once with and once without subshells."""
+    """A JupyterLab: with subshells, and for some modules without them too."""
     return labs(request.param)
 
 

@@ -31,15 +31,13 @@ ROOM = """async (root, width) => {
   root.style.maxWidth = '';
   return [rows, bottom];
 }"""
-# These run both with and without subshells; the others in turns, to save time.
-BOTH = ("00", "09")
 LARGEST = 1_500_000  # bytes of a chapter that was run, played with and saved
 
 
 @pytest.fixture(scope="class")
 def chapter(request, browser, labs) -> Iterator[LabPage]:
     """The chapter of a test class, open and run to its end."""
-    url, folder = labs(request.cls.subshells)
+    url, folder = labs(True)
     (notebook,) = folder.glob(f"{request.cls.number}_*.ipynb")
     lab = LabPage(browser.new_page(), url, notebook.name)
     lab.file = notebook
@@ -49,10 +47,9 @@ def chapter(request, browser, labs) -> Iterator[LabPage]:
 
 
 class OneChapter:
-    """What is asked of each chapter. A class per chapter and setting: tests run side by side."""
+    """What is asked of each chapter. A class per chapter: tests run side by side."""
 
     number: str
-    subshells: bool
 
     def test_runs_to_its_end_without_an_error(self, chapter):
         assert chapter.errors() == []
@@ -118,9 +115,7 @@ class OneChapter:
 
 
 CLASSES = [
-    type(f"Test{number}{setting}", (OneChapter,), {"number": number, "subshells": subshells})
+    type(f"Test{number}", (OneChapter,), {"number": number})
     for number in sorted({path.name[:2] for path in NOTEBOOKS.glob("*.ipynb")}, reverse=True)
-    for setting, subshells in (("WithSubshells", True), ("WithoutSubshells", False))
-    if number in BOTH or subshells == (int(number) % 2 == 0)
 ]
 globals().update({thing.__name__: thing for thing in CLASSES})
