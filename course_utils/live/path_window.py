@@ -21,6 +21,7 @@ MEMORY = 10.0  # seconds for which the shortest time is remembered
 LOST_AFTER = 2.0  # seconds after which an unanswered frame no longer counts, at the least
 FAR = 0.03  # a longer round trip is a long line
 THIN = 300_000  # bytes per second; a line that carries less is a thin one
+ENOUGH = 3  # lone frames that must have been slow: a page that has just opened is busy with itself
 SHARE = 0.4  # of a thin line's time that frames may take
 
 
@@ -37,6 +38,7 @@ class Window:
         self._recent: deque[tuple[float, int]] = deque(maxlen=3)
         self._pings: deque[float] = deque(maxlen=8)
         self._rates: deque[tuple[float, float]] = deque()  # falling maximum: when, bytes/second
+        self._lone = 0  # frames whose rate is known
         self._patience = LOST_AFTER
         self._confirmed = -math.inf  # when the newest frame was
 
@@ -53,7 +55,7 @@ class Window:
     @property
     def thin(self) -> bool:
         """Whether it is long, and a frame keeps it busy for so long that others feel it."""
-        return self.far and self.transit(THIN) > 1.0
+        return self.far and self._lone >= ENOUGH and self.transit(THIN) > 1.0
 
     def transit(self, size: int) -> float:
         """For how many seconds `size` bytes keep the line busy, as far as one knows."""
@@ -96,6 +98,7 @@ class Window:
             while self._rates and self._rates[-1][1] <= rate:
                 self._rates.pop()
             self._rates.append((now, rate))
+            self._lone += 1
         while self._taken and self._taken[-1][1] >= taken:
             self._taken.pop()
         self._taken.append((now, taken))

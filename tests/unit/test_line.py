@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from course_utils.live import path_window
 from course_utils.live.line import PACES, Line, moved
 from course_utils.live.picture import Frame, Picture
 from tests.unit.test_live import Page, Wave, shows
@@ -61,13 +62,16 @@ def far_line(*controls, transit=0.0):
     line.ping(new_page=True)
     line._asked -= 0.1
     told = line.hear({"type": "pong", "ping": 1, "inflates": True})[-1]
-    message, _ = line.message(PATCH, 0, 0.0)
-    (number,) = line._window._under_way
-    when, among, _ = line._window._under_way[number]
-    size = len(PATCH.data)
-    line._window._under_way[number] = (when - 0.1 - transit, among, size)
-    line._window._last = size
-    return line, [told, *line.hear({"type": "painted", "frame": message["frame"]})][-1]
+    for _ in range(path_window.ENOUGH):
+        message, _ = line.message(PATCH, 0, 0.0)
+        (number,) = line._window._under_way
+        when, among, _ = line._window._under_way[number]
+        size = len(PATCH.data)
+        line._window._under_way[number] = (when - 0.1 - transit, among, size)
+        line._window._last = size
+        line._window._confirmed = 0.0  # the frames do not follow each other
+        replies = line.hear({"type": "painted", "frame": message["frame"]})
+    return line, [told, *replies][-1]
 
 
 def test_a_near_page_is_told_nothing_and_gets_what_it_always_got():
@@ -197,7 +201,8 @@ def pixels_across(jpeg_or_png):
     return Image.open(io.BytesIO(jpeg_or_png)).width
 
 
-def test_on_a_thin_line_a_small_picture_moves_and_an_exact_patch_rests(wave):
+def test_on_a_thin_line_a_small_picture_moves_and_an_exact_patch_rests(wave, monkeypatch):
+    monkeypatch.setattr(path_window, "ENOUGH", 1)
     page = FarPage(wave, rate=20_000, dpr=2.0)
     page.move(wave._bound["frequency"].widget, 2.0, 1)
     _, jpeg = page.wait_for(shows(2.0, "jpeg"))
@@ -217,6 +222,7 @@ def test_on_a_thin_line_a_small_picture_moves_and_an_exact_patch_rests(wave):
 def test_on_a_thin_line_the_sharp_picture_is_as_large_as_the_page_where_no_patch_will_do(
     wave, monkeypatch
 ):
+    monkeypatch.setattr(path_window, "ENOUGH", 1)
     page = FarPage(wave, rate=20_000, dpr=2.0)
     monkeypatch.setattr(Picture, "news", lambda self: None)
     wave.picture.known = []
