@@ -14,8 +14,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from course_utils.live.noted import WIDGET_VIEW
+
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KEPT_METADATA = ("tags", "reason")
 MEASURED = "measured-picture"  # tag of a cell whose picture shows timings; its text is compared
 VALID_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")

@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from course_utils.commands.notebook_format import WIDGET_VIEW, joined
-from course_utils.live.noted import LIVE
+from course_utils.commands.notebook_format import joined
+from course_utils.live.noted import LIVE, WIDGET_VIEW, view_of
 
 LINE = "course_line"  # in the metadata of an output: the line below a picture
 HOW = (
@@ -45,10 +45,9 @@ def settle(
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             continue
-        kept = []
+        kept, ended = [], cell.get("execution_count") is not None
         for output in cell["outputs"]:
             metadata = output.get("metadata", {})
-            ended = cell.get("execution_count") is not None
             if LINE in metadata or (ended and is_dead_bar(output, states)):
                 continue
             kept.append(output)
@@ -66,11 +65,6 @@ def settle(
                 elif "image/png" in output["data"]:
                     kept.append(line_below(metadata.get("image/png", {}).get("alt", "")))
         cell["outputs"] = kept
-
-
-def view_of(widget: str) -> dict[str, Any]:
-    """How an output names the widget that it shows."""
-    return {"version_major": 2, "version_minor": 0, "model_id": widget}
 
 
 def line_below(words: str) -> dict[str, Any]:

@@ -18,10 +18,16 @@ from pathlib import Path
 from typing import Any
 
 LIVE = "course_live"  # in the metadata of an output: the id of the widget that it shows
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"  # in its data
 KEPT = 24 * 3600  # seconds; longer than the page of an ended kernel is likely to stay open
 WIDGET_ID = re.compile(r"[0-9a-f]{32}")
 
 _tidied = False
+
+
+def view_of(widget: str) -> dict[str, Any]:
+    """How an output names the widget that it shows, under `WIDGET_VIEW`."""
+    return {"version_major": 2, "version_minor": 0, "model_id": widget}
 
 
 def folder() -> Path:

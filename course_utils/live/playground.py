@@ -218,11 +218,7 @@ class Playground:
         text = self._error or self.summary(self._result)
         data, metadata = picture_bundle(png, text)
         rerun.adopt(self)
-        data["application/vnd.jupyter.widget-view+json"] = {
-            "version_major": 2,
-            "version_minor": 0,
-            "model_id": self.widget.model_id,
-        }
+        data[noted.WIDGET_VIEW] = noted.view_of(self.widget.model_id)
         metadata[noted.LIVE] = self.widget.model_id
         return data, metadata
 

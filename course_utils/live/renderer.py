@@ -71,22 +71,24 @@ class Renderer:
                 now = time.monotonic()
                 waits = [LOOK_AGAIN] if self._moving else []
                 for playground in self._moving:
-                    waits.append(playground.wait_to_send())
-                    if waits[-1] == 0:
+                    wait = playground.wait_to_send()
+                    if wait == 0:
                         del self._moving[playground]
                         # A page that has just opened waits for its first lossless frame, and with
                         # it the background, even while a training goes on.
                         if self._resting.get(playground) != AT_ONCE:
                             self._resting[playground] = now + playground.wait_to_rest()
                         return playground, True
+                    waits.append(wait)
                 for playground, due in self._resting.items():
                     if due > now:
                         waits.append(due - now)
                     elif playground not in self._moving:
-                        waits += [playground.wait_to_send(), LOOK_AGAIN]
-                        if waits[-2] == 0:
+                        wait = playground.wait_to_send()
+                        if wait == 0:
                             del self._resting[playground]
                             return playground, False
+                        waits += [wait, LOOK_AGAIN]
                 self._wake.wait(min(waits, default=None))
 
     def _run(self) -> None:

@@ -159,11 +159,7 @@ class Prediction:
         if self._closed:
             return data, {}
         rerun.adopt(self)
-        data["application/vnd.jupyter.widget-view+json"] = {
-            "version_major": 2,
-            "version_minor": 0,
-            "model_id": self.widget.model_id,
-        }
+        data[noted.WIDGET_VIEW] = noted.view_of(self.widget.model_id)
         return data, {noted.LIVE: self.widget.model_id}
 
     # -- the widget --------------------------------------------------------------------------------

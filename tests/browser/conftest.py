@@ -39,15 +39,14 @@ def labs(tmp_path_factory) -> Iterator[Callable[[bool], tuple[str, Path]]]:
         yield lab_with
 
 
-SUBSHELLS = {"subshells": True, "no-subshells": False}
 WITHOUT_TOO = ("test_engine", "test_faults")  # what may depend on the thread of a callback
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "lab" in metafunc.fixturenames:
         both = metafunc.module.__name__.rpartition(".")[2] in WITHOUT_TOO
-        chosen = dict(list(SUBSHELLS.items())[: 1 + both])
-        metafunc.parametrize("lab", chosen.values(), ids=chosen, indirect=True, scope="module")
+        settings = {"subshells": True} | ({"no-subshells": False} if both else {})
+        metafunc.parametrize("lab", settings.values(), ids=settings, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")

@@ -103,7 +103,7 @@ def test_a_chapter_reopens_with_its_last_pictures_and_words(browser, client):
     saved = file.read_bytes()
 
     page = LabPage(browser.new_page(), url, CHAPTER)
-    assert "Error displaying widget" not in page.page.inner_text("body")
+    assert "odel not found" not in page.page.inner_text("body")
     assert page.page.locator(".course-playground").count() == 0
     for call, say in zip(CALLS, words, strict=False):
         area = page.page.locator(".jp-Cell").nth(index[call]).locator(".jp-Cell-outputWrapper")

@@ -26,6 +26,7 @@ CHAPTERS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
 # Text and pictures; a sweep, five optimizers and a race; playgrounds that train.
 RUN_BY_PAPERMILL = ("01_tensors", "09_optimizers")
 RUN_BY_NBCONVERT = ("02_autograd", "03_neurons")
+SAID = "may say model not found there"  # by chapter 00, of other servers
 
 
 class Page(HTMLParser):
@@ -93,7 +94,7 @@ def test_nbconvert_runs_the_chapter_into_a_page_with_every_picture_and_its_text(
     page, stored = Page(text), nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     assert page.alts == pictures(stored)
 
-    assert "Error displaying widget" not in "".join(page.words)
+    assert "odel not found" not in "".join(page.words).replace(SAID, "")
     assert "Traceback" not in "".join(page.words)
 
 
@@ -116,7 +117,7 @@ def test_make_html_makes_a_page_with_every_picture_its_text_and_links_that_lead_
     text = (tmp_path / f"{path.stem}.html").read_text(encoding="utf-8")
     page = Page(text)
     assert page.alts == pictures(nbformat.read(path, as_version=4))
-    assert "Error displaying widget" not in "".join(page.words)
+    assert "odel not found" not in "".join(page.words).replace(SAID, "")
     assert "application/vnd.jupyter.widget-view+json" not in text
     chapters = {f"{chapter.stem}.html" for chapter in CHAPTERS}
     for link in page.links:

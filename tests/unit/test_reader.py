@@ -96,7 +96,9 @@ def test_a_drawing_is_read_at_once_and_better_while_the_network_learns():
         await until(lambda: frames and frames[-1]["summary"].startswith("The drawing: the network"))
         first = pad.result
         assert first.pupil is not None and first.probabilities.max() < 0.5
-        assert "Still learning: round " in frames[-1]["summary"]
+        # The first: a busy machine may have drawn more since.
+        reads = next(f["summary"] for f in frames if f["summary"].startswith("The drawing: the"))
+        assert "Still learning: round 1 of 12." in reads
         while not pad._reader.newest.ready:
             turns += 1
             await asyncio.sleep(0.001)
