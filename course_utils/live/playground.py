@@ -257,9 +257,12 @@ class Playground:
     def _on_message(self, _: Any, message: dict, __: Any) -> None:
         kind = message.get("type")
         if kind in ("painted", "pong"):
+            thin = self._line.thin
             for reply in self._line.hear(message):
                 if not self._closed:
                     self._canvas.send(reply)
+            if thin and not self._line.thin:  # it only seemed so: the picture can be sharp
+                RENDERER.request(self, rest=True)
             RENDERER.wake()
         elif kind == "input":
             self._line.put(message)

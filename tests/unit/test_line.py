@@ -231,3 +231,14 @@ def test_on_a_thin_line_the_sharp_picture_is_as_large_as_the_page_where_no_patch
     _, png = page.wait_for(shows(2.0, "png"))
     assert pixels_across(png) == 400
     assert not [message for message in page.frames() if message["type"] == "rest"]
+
+
+def test_a_line_that_only_seemed_thin_gets_its_sharp_picture(wave, monkeypatch):
+    monkeypatch.setattr(path_window, "ENOUGH", 1)
+    page = FarPage(wave, rate=20_000, dpr=2.0)
+    page.move(wave._bound["frequency"].widget, 2.0, 1)
+    page.wait_for(lambda message: message["type"] == "rest")
+    assert not [message for message in page.frames() if shows(2.0, "png")(message)]
+    page.tell({"type": "pong", "ping": wave._line.ping()["ping"], "inflates": True})  # at once
+    _, png = page.wait_for(shows(2.0, "png"))
+    assert pixels_across(png) == 800
