@@ -17,7 +17,8 @@ from typing import Any
 from course_utils.live.noted import WIDGET_VIEW
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-KEPT_METADATA = ("tags", "reason")
+KEPT_METADATA = ("tags", "reason", "jupyter")
+FOLDED = {"source_hidden": True}  # all that is kept under "jupyter": the code of the cell is folded
 MEASURED = "measured-picture"  # tag of a cell whose picture shows timings; its text is compared
 VALID_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 
@@ -79,7 +80,7 @@ def normalised(notebook: Notebook, before: Notebook) -> Notebook:
         new = {
             "cell_type": cell["cell_type"],
             "id": cell["id"],
-            "metadata": {k: cell["metadata"][k] for k in KEPT_METADATA if cell["metadata"].get(k)},
+            "metadata": kept_metadata(cell["metadata"]),
             "source": cell["source"].replace("\r\n", "\n").rstrip("\n"),
         }
         if cell.get("attachments"):
@@ -98,6 +99,18 @@ def normalised(notebook: Notebook, before: Notebook) -> Notebook:
         "nbformat": 4,
         "nbformat_minor": 5,
     }
+
+
+def kept_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    """What a stored cell keeps of its metadata; whether it is folded, but no other look of it."""
+    kept = {key: metadata[key] for key in KEPT_METADATA if metadata.get(key)}
+    kept.pop("jupyter", None)
+    return kept | ({"jupyter": dict(FOLDED)} if is_folded(metadata) else {})
+
+
+def is_folded(metadata: dict[str, Any]) -> bool:
+    """Whether JupyterLab opens the cell with its code folded."""
+    return metadata.get("jupyter", {}).get("source_hidden") is True
 
 
 def stored_outputs(outputs: list[dict[str, Any]], count: int | None) -> list[dict[str, Any]]:

@@ -198,6 +198,8 @@ def stored_form(chapter: Chapter) -> list[str]:
         more = sorted(set(cell["metadata"]) - set(form.KEPT_METADATA))
         if more:
             problems.append(f"cell {index + 1} ({cell['id']}) has metadata {more}")
+        if cell["metadata"].get("jupyter", form.FOLDED) != form.FOLDED:
+            problems.append(f"cell {index + 1} ({cell['id']}) keeps more than that it is folded")
     for where, output in chapter.outputs():
         if form.WIDGET_VIEW in output.get("data", {}):
             problems.append(f"{where} stores a widget view")

@@ -153,6 +153,7 @@ BROKEN = [
     ("stored_form", top(nbformat_minor=4), "4.5"),
     ("stored_form", put("race", id="half"), "ids"),
     ("stored_form", put("race", metadata={"execution": {}}), "metadata ['execution']"),
+    ("stored_form", put("race", metadata={"jupyter": {"outputs_hidden": True}}), "is folded"),
     ("stored_form", in_picture(data={form.WIDGET_VIEW: {}}), "widget view"),
     ("sizes", put("half", source="1\n" * 26), "26 lines"),
     ("sizes", put("body", source="a\n\n" * 26), "26 lines"),

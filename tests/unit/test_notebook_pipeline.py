@@ -73,7 +73,7 @@ def test_the_stored_form_drops_what_changes_from_run_to_run():
             {"cell_type": "markdown", "id": "m", "metadata": {"x": 1}, "source": "# T\r\nx\n"},
             code("first", "a", metadata=metadata, outputs=outputs, execution_count=70),
             code("  ", "b", metadata={"tags": []}),
-            code("last", "c", execution_count=99),
+            code("last", "c", metadata={"jupyter": {"source_hidden": True, "x": 1}}),
         ],
         "metadata": {"widgets": {"state": 1}, "language_info": {"name": "x", "version": "3.11.2"}},
     }
@@ -81,6 +81,7 @@ def test_the_stored_form_drops_what_changes_from_run_to_run():
     text, first, empty, last = new["cells"]
     assert text == {"cell_type": "markdown", "id": "m", "metadata": {}, "source": "# T\nx"}
     assert first["metadata"] == {"tags": ["t"], "reason": "why"} and empty["metadata"] == {}
+    assert last["metadata"] == {"jupyter": {"source_hidden": True}}
     assert [c["execution_count"] for c in (first, empty, last)] == [1, None, 2]
     words, picture, value = first["outputs"]
     assert words["text"] == "a\nb\n"
