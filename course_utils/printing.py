@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from course_utils.reals import whole
+from course_utils.reals import real_array, real_number, whole
 
 # Distance from a rounding tie, in units of the last printed digit, below which two machines
 # may print different digits. Results in float64 agree to about ten decimals.
@@ -71,6 +71,31 @@ def _near_tie(value: float, decimals: int) -> bool:
     if scaled >= 2.0**52:  # floats this large have no fraction that could be a tie
         return False
     return abs(math.fmod(scaled, 1.0) - 0.5) < TIE_TOLERANCE
+
+
+def gap(a: Any, b: Any, bound: float) -> str:
+    """The largest difference between ``a`` and ``b``, for printing: "below 1e-14".
+
+    ``a`` and ``b`` are numbers, arrays or tensors of one shape. A rounding error differs from
+    machine to machine, a generous bound does not. What is not below it is said as it is: "3.2e-05".
+
+    While the notebooks are being written (see `rounded`) a difference above a quarter of its bound
+    raises ValueError: elsewhere it may be larger. So do other shapes, and a bound that is not > 0.
+
+    >>> gap(0.1 + 0.2, 0.3, 1e-15)
+    'below 1e-15'
+    """
+    if not real_number(bound) > 0:
+        raise ValueError(f"bound={bound!r}: give a number above 0, for example 1e-14")
+    one, other = real_array("a", a), real_array("b", b)
+    if one.shape != other.shape or one.size == 0:
+        raise ValueError(f"a has shape {one.shape}, b has {other.shape}: give two of one shape")
+    difference = float(abs(one.astype(float) - other.astype(float)).max())
+    if not difference < bound:
+        return f"{difference:.1e}"
+    if difference > bound / 4 and os.environ.get("COURSE_AUTHORING") == "1":
+        raise ValueError(f"{difference:.1e} is close to its bound {bound:g}: give a larger bound")
+    return f"below {bound:g}"
 
 
 def note_html(edge: str, head: str, body: str, role: str) -> str:

@@ -1,4 +1,4 @@
-"""rounded: numbers that print alike everywhere, and the guard against rounding ties."""
+"""rounded and gap: what prints alike everywhere, and the guard against what may not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_utils.printing import rounded
+from course_utils.printing import gap, rounded
 
 
 @pytest.fixture
@@ -112,3 +112,38 @@ def test_close_to_the_value_and_stable(x, decimals):
     assert abs(once - x) <= 0.5 * 10.0**-decimals * (1 + 1e-6)
     assert rounded(once, decimals) == once
     assert math.copysign(1, once) == 1 or once < 0
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        (0.1 + 0.2, 0.3, "below 1e-15"),
+        (np.ones((2, 3)), torch.ones(2, 3, requires_grad=True), "below 1e-15"),
+        ([1.0, 2.0], [1.0, 2.5], "5.0e-01"),
+        (np.array([True, False]), [1, 0], "below 1e-15"),
+        (math.nan, 1.0, "nan"),
+    ],
+)
+def test_a_gap_is_its_bound_or_itself(a, b, words):
+    assert gap(a, b, 1e-15) == words
+
+
+def test_a_gap_near_its_bound_is_refused_while_authoring(authoring):
+    assert gap(0.0, 2e-13, 1e-12) == "below 1e-12"
+    assert gap(0.0, 2e-12, 1e-12) == "2.0e-12"
+    with pytest.raises(ValueError, match=r"5\.0e-13 is close to its bound 1e-12"):
+        gap(0.0, 5e-13, 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "bound", "what"),
+    [
+        ([1.0, 2.0], [1.0], 1e-9, r"a has shape \(2,\), b has \(1,\)"),
+        ([], [], 1e-9, "give two of one shape"),
+        (1.0, 1.0, 0.0, "bound=0.0"),
+        (1.0, "x", 1.0, "b must be made of real numbers"),
+    ],
+)
+def test_no_gap_without_two_of_one_shape(a, b, bound, what):
+    with pytest.raises(ValueError, match=what):
+        gap(a, b, bound)
