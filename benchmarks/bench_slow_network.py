@@ -110,6 +110,8 @@ def read_drag(seen: dict) -> dict[str, float]:
 def measure(page: LabPage, line: Line, way: Way) -> dict:
     """One line of the table."""
     line.become(round_trip=way.round_trip / 1000, mbit=way.mbit)
+    page.run_cell(1)  # a playground learns what the line is like as its page opens
+    page.page.wait_for_selector(f"{RATE[1]}[data-format=png]", state="attached")
     page.page.wait_for_timeout(1500)
     presses = press(page, *RATE, PRESSES, PAUSE, 1)
     drags, carried = [], []

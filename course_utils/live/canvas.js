@@ -167,6 +167,19 @@ function render({ model, el }) {
     canvas.dataset.frame = message.frame;
   }
 
+  // The picture that the cell has stored stands until the first frame has come.
+  async function begin({ png, words }) {
+    if (!png) return;
+    const bitmap = await decode(png, "png");
+    if (!closed && shown < 0) {
+      context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+      say({ summary: words });
+      canvas.dataset.format = "first";
+    }
+    bitmap.close();
+  }
+  begin(model.get("first"));
+
   let keeping; // the newest background, until it is decoded
   let painting; // the newest frame, until it stands
   async function onMessage(message, buffers) {

@@ -20,6 +20,8 @@ class LiveCanvas(anywidget.AnyWidget):
         size: width and height of the picture in CSS pixels.
         areas: parts of the picture (left, bottom, width, height, as fractions) in which it listens
             to the pointer; a finger elsewhere scrolls the page. With none it hears no key either.
+        first: the picture from when the cell ran, {"png": bytes, "words": str}, which stands until
+            the first frame has come; {} afterwards.
     """
 
     _esm = with_kernel_end(Path(__file__).with_name("canvas.js")) + Path(__file__).with_name(
@@ -28,3 +30,4 @@ class LiveCanvas(anywidget.AnyWidget):
     _css = Path(__file__).with_name("canvas.css")
     size = traitlets.List(traitlets.Int(), default_value=[900, 360]).tag(sync=True)
     areas = traitlets.List(traitlets.Tuple(*[traitlets.Float()] * 4)).tag(sync=True)
+    first = traitlets.Dict().tag(sync=True)

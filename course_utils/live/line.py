@@ -16,12 +16,12 @@ from typing import Any
 
 from traitlets import TraitError
 
-from course_utils.live.path_window import Window
+from course_utils.live.path_window import PINGS, Window
 from course_utils.live.picture import Frame
 
 PACES = (16, 32, 64, 100)  # milliseconds between two reports of one control, at the least
 PAUSE = 0.7  # seconds after which a frame begins a new movement
-PINGS = 4  # in a row to a new page, which is busy with itself at first
+PING_EVERY = 1.0  # seconds between two pings at the least, but to a new page
 INPUTS = 512  # reports that are remembered until a frame shows them
 
 
@@ -49,16 +49,20 @@ class Line:
             part.model_id: (part, trait) for one in controls for part, trait in moved(one)
         }
 
-    def ping(self, *, new_page: bool = False) -> dict[str, Any]:
-        """A message whose answer tells how long the line is."""
+    def begin(self) -> dict[str, Any]:
+        """A new page has come: what to send it first."""
         with self._lock:
-            if new_page:
-                self._window.clear()
-                self._pace = 0  # it does not know yet
-                self._pings_left = PINGS
-            self._pings += 1
-            self._asked = time.monotonic()
-            return {"type": "ping", "ping": self._pings}
+            self._window.clear()
+            self._pace = 0  # it does not know yet
+            self._pings_left = PINGS  # in a row: it is busy with itself
+            return self._ping()
+
+    def _ping(self) -> dict[str, Any]:
+        """A message whose answer tells how long the line is."""
+        self._pings += 1
+        self._pings_left = max(0, self._pings_left - 1)
+        self._asked = time.monotonic()
+        return {"type": "ping", "ping": self._pings}
 
     def hear(self, message: dict[str, Any]) -> list[dict[str, Any]]:
         """Take a confirmation or the answer to a ping; the messages that it calls for."""
@@ -66,14 +70,14 @@ class Line:
         with self._lock:
             if message["type"] == "painted":
                 self._window.confirm(int(message.get("frame", -1)), now)
+                if self._window.idle and now - self._asked > PING_EVERY:
+                    replies.append(self._ping())
             elif message.get("ping") == self._pings:  # the first page that answers
                 self._window.ping(now - self._asked)
                 self._zip = bool(message.get("inflates"))
-                self._pings += 1
+                self._pings += 1  # a second page's answer counts for nothing
                 if self._pings_left:
-                    self._pings_left -= 1
-                    self._asked = time.monotonic()
-                    replies = [{"type": "ping", "ping": self._pings}]
+                    replies.append(self._ping())
             # Two values for each frame: more would only keep the kernel and the line busy.
             gap = 1.0 if self._window.thin else self._gap
             quick = [pace for pace in PACES if pace <= 500 * gap]

@@ -17,12 +17,33 @@ from collections import deque
 LEAST, MOST = 2, 24  # frames under way; on a thin line it may be one
 QUEUE = 0.05  # seconds of queueing that are allowed
 SPACING = 0.015  # seconds between the beginnings of two frames at the least
-MEMORY = 10.0  # seconds for which the shortest time is remembered
+MEMORY = 10.0  # seconds for which the best frame is remembered
+PINGS = 5  # of which the quickest counts
 LOST_AFTER = 2.0  # seconds after which an unanswered frame no longer counts, at the least
 FAR = 0.03  # a longer round trip is a long line
 THIN = 300_000  # bytes per second; a line that carries less is a thin one
 ENOUGH = 3  # lone frames that must have been slow: a page that has just opened is busy with itself
 SHARE = 0.4  # of a thin line's time that frames may take
+
+
+class Least:
+    """The least of the values of the last `memory` seconds, or the newest one if it is older."""
+
+    def __init__(self, memory: float) -> None:
+        self._memory = memory
+        self._rising: deque[tuple[float, float]] = deque()  # when, value
+
+    def add(self, value: float, now: float) -> None:
+        while self._rising and self._rising[-1][1] >= value:
+            self._rising.pop()
+        self._rising.append((now, value))
+        while len(self._rising) > 1 and self._rising[0][0] < now - self._memory:
+            self._rising.popleft()
+
+    @property
+    def value(self) -> float:
+        """0 if there is none."""
+        return self._rising[0][1] if self._rising else 0.0
 
 
 class Window:
@@ -33,12 +54,12 @@ class Window:
         self._begun = -math.inf  # when the last frame was begun
         self._last = 0  # its bytes
         self._under_way: dict[int, tuple[float, int, int]] = {}  # number: when, how many, bytes
-        self._taken: deque[tuple[float, float]] = deque()  # rising minimum of (when, seconds)
+        self._taken = Least(MEMORY)  # seconds that a frame was under way
         # A queue shows in all of the newest, a hiccup in one.
         self._recent: deque[tuple[float, int]] = deque(maxlen=3)
-        self._pings: deque[float] = deque(maxlen=8)
-        self._rates: deque[tuple[float, float]] = deque()  # falling maximum: when, bytes/second
-        self._lone = 0  # frames whose rate is known
+        self._pings: deque[float] = deque(maxlen=PINGS)
+        self._per_byte = Least(MEMORY)  # seconds of the line
+        self._lone = 0  # frames of which that is known
         self._patience = LOST_AFTER
         self._confirmed = -math.inf  # when the newest frame was
 
@@ -46,6 +67,11 @@ class Window:
     def round_trip(self) -> float:
         """Of a tiny message, seconds; 0 while nobody has answered one."""
         return min(self._pings, default=0.0)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way: a ping is then behind no frame."""
+        return not self._under_way
 
     @property
     def far(self) -> bool:
@@ -59,7 +85,7 @@ class Window:
 
     def transit(self, size: int) -> float:
         """For how many seconds `size` bytes keep the line busy, as far as one knows."""
-        return size / self._rates[0][1] if self._rates else 0.0
+        return size * self._per_byte.value
 
     def ping(self, seconds: float) -> None:
         """A tiny message was answered after so many `seconds`."""
@@ -93,23 +119,15 @@ class Window:
         self._patience = max(LOST_AFTER, 3 * taken)
         alone = now - max(when + self.round_trip, self._confirmed)  # that the line had for it
         self._confirmed = now
-        if (among == 1 or alone >= QUEUE) and self._pings and size:
-            rate = size / max(alone, 1e-3)
-            while self._rates and self._rates[-1][1] <= rate:
-                self._rates.pop()
-            self._rates.append((now, rate))
+        if (among == 1 or alone >= QUEUE) and self.round_trip and size:
+            self._per_byte.add(max(alone, 1e-3) / size, now)
             self._lone += 1
-        while self._taken and self._taken[-1][1] >= taken:
-            self._taken.pop()
-        self._taken.append((now, taken))
-        for best in (self._rates, self._taken):
-            while len(best) > 1 and best[0][0] < now - MEMORY:
-                best.popleft()
+        self._taken.add(taken, now)
         self._recent.append((taken, among))
         self._adapt(taken, among)
 
     def _adapt(self, taken: float, among: int) -> None:
-        least = self._taken[0][1]
+        least = self._taken.value
         allowed = max(QUEUE, least / 4)  # a quarter of a long way: a busy machine needs that
         if taken - least <= allowed:
             if among >= math.floor(self.size):  # it was the window that held us back

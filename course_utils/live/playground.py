@@ -219,6 +219,7 @@ class Playground:
         data, metadata = picture_bundle(png, text)
         rerun.adopt(self)
         data[noted.WIDGET_VIEW] = noted.view_of(self.widget.model_id)
+        self._canvas.first = {"png": png, "words": text}
         metadata[noted.LIVE] = self.widget.model_id
         return data, metadata
 
@@ -271,8 +272,8 @@ class Playground:
         elif kind == "ready":
             self._scale = min(max(float(message.get("dpr") or 1.0), 1.0), 3.0)
             self.picture.known, self._exact = [], 0  # a new view knows nothing yet
-            self._canvas.send(self._line.ping(new_page=True))
-            self._viewed = True
+            self._canvas.send(self._line.begin())
+            self._viewed, self._canvas.first = True, {}
             noted.note(self.widget.model_id)
             RENDERER.request(self, rest=True)
         elif kind == "gone":
@@ -335,7 +336,6 @@ class Playground:
             return
         words, thin, png = self.summary(self._result), self._line.thin, b""
         if not moving:
-            self._canvas.send(self._line.ping())
             news = self.picture.news()
             if news is not None:
                 note = {"type": "background", "background": news[0], "format": "png"}

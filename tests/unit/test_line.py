@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from course_utils.live import path_window
-from course_utils.live.line import PACES, Line, moved
+from course_utils.live.line import PACES, PING_EVERY, Line, moved
 from course_utils.live.picture import Frame, Picture
 from tests.unit.test_live import Page, Wave, shows
 
@@ -59,7 +59,7 @@ def far_line(*controls, transit=0.0):
     """A line of 0.1 s that is busy for `transit` seconds with one `PATCH`; the page's pace."""
     line = Line()
     line.connect(*controls)
-    line.ping(new_page=True)
+    line.begin()
     line._asked -= 0.1
     told = line.hear({"type": "pong", "ping": 1, "inflates": True})[-1]
     for _ in range(path_window.ENOUGH):
@@ -76,8 +76,8 @@ def far_line(*controls, transit=0.0):
 
 def test_a_near_page_is_told_nothing_and_gets_what_it_always_got():
     line = Line()
-    message = line.ping(new_page=True)
-    for _ in range(4):  # the page may be busy with itself at first
+    message = line.begin()
+    for _ in range(path_window.PINGS - 1):  # the page may be busy with itself at first
         (message,) = line.hear({"type": "pong", "ping": message["ping"], "inflates": True})
         assert message["type"] == "ping"
     assert line.hear({"type": "pong", "ping": message["ping"], "inflates": True}) == []
@@ -96,7 +96,7 @@ def test_a_far_page_is_told_to_report_and_gets_patches_deflated():
     jpeg = Frame("jpeg", b"as it is")
     message, data = line.message(jpeg, 0, 0.0)
     assert not message["deflated"] and data == jpeg.data
-    assert line.ping(new_page=True)["ping"] > 1  # a new page knows no pace yet
+    assert line.begin()["ping"] > 1  # a new page knows no pace yet
     line._asked -= 0.1
     pong = {"type": "pong", "ping": line._pings, "inflates": False}
     assert line.hear(pong)[-1]["pace"] == PACES[0]
@@ -117,10 +117,24 @@ def test_a_frame_that_blocks_a_long_line_makes_it_a_thin_one():
     assert not far_line(widgets.IntSlider(), transit=0.02)[0].thin
 
 
+def test_how_long_the_line_is_is_asked_when_no_frame_is_in_the_way():
+    line = Line()
+    ping = line.begin()
+    while ping:
+        (ping, *_) = [*line.hear({"type": "pong", "ping": ping["ping"], "inflates": True}), None]
+    frames = [line.message(PATCH, 0, 0.0)[0]["frame"] for _ in range(2)]
+    line._asked -= 2 * PING_EVERY
+    assert line.hear({"type": "painted", "frame": frames[0]}) == []  # the other is still to come
+    (ping,) = line.hear({"type": "painted", "frame": frames[1]})
+    assert ping["type"] == "ping"
+    frame = line.message(PATCH, 0, 0.0)[0]["frame"]
+    assert line.hear({"type": "painted", "frame": frame}) == []  # not so soon again
+
+
 def test_an_old_or_second_answer_to_a_ping_counts_for_nothing():
     line = Line()
-    line.ping(new_page=True)
-    line.ping()
+    line.begin()
+    line.begin()
     line._asked -= 1.0
     assert line.hear({"type": "pong", "ping": 1, "inflates": True}) == []
     assert line.hear({"type": "pong", "ping": 2, "inflates": True}) != []
@@ -239,6 +253,6 @@ def test_a_line_that_only_seemed_thin_gets_its_sharp_picture(wave, monkeypatch):
     page.move(wave._bound["frequency"].widget, 2.0, 1)
     page.wait_for(lambda message: message["type"] == "rest")
     assert not [message for message in page.frames() if shows(2.0, "png")(message)]
-    page.tell({"type": "pong", "ping": wave._line.ping()["ping"], "inflates": True})  # at once
+    page.tell({"type": "pong", "ping": wave._line.begin()["ping"], "inflates": True})  # at once
     _, png = page.wait_for(shows(2.0, "png"))
     assert pixels_across(png) == 800
