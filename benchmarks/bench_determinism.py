@@ -15,6 +15,8 @@ Each row runs the chapters under ``pytest --nbval``, as ``make test`` does, in o
 - ``random-order``: the unit tests with files, classes and functions shuffled (without the one that
   asks whether its environment is complete), then the chapters in a random order. The seed is in the
   table; ``--seed`` repeats an order.
+- ``twice``: each chapter from the top and, in the same kernel, from the top again. (``make test``
+  takes the cells in a random order the second time.)
 
 Other versions are installed into environments of their own in ``benchmarks/``; each needs the
 package index once. Rows whose environments are equal on this machine (``own`` with two cores, the
@@ -94,11 +96,12 @@ class Row:
     packages: tuple[str, ...] = ()
     expected: dict[str, str] = field(default_factory=dict)
     shuffled: bool = False
+    twice: bool = False
     problem: str | None = None  # why it cannot be run
 
     def same_run(self) -> tuple:
         """Equal for rows that need not be run twice."""
-        return (*sorted(self.settings.items()), self.packages, self.shuffled)
+        return (*sorted(self.settings.items()), self.packages, self.shuffled, self.twice)
 
 
 def lowest(packages: list[str]) -> dict[str, str]:
@@ -153,6 +156,7 @@ def table() -> dict[str, Row]:
         Row("oldest-torch", one, f"torch-{pair['torch']}", exactly(pair), pair),
         Row("oldest-packages", one, "oldest-packages", exactly(packages), packages),
         Row("random-order", one, "random-order", SHUFFLER, shuffled=True),
+        Row("twice", one, twice=True),
     ]
     return {row.name: row for row in rows}
 
@@ -235,12 +239,13 @@ def compare(
         write_notebook(witness, WITNESS)
         order = [witness, *paths]
         arguments = ["--nbval", "-p", "no:randomly"]  # the cells of a notebook keep their order
+        arguments += ["--again", "in-order"] if row.twice else []
         if seed is not None:
             random.Random(seed).shuffle(order)
             arguments += ["--no-loadscope-reorder"] if processes > 1 else []
         arguments += map(str, order)
         status, words, seconds = run_pytest(python, row, arguments, report, processes)
-        cells = read_cells(report, paths)
+        cells = read_cells(report, paths, row.twice)
         try:
             kernel = json.loads(report.with_suffix(".json").read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -44,8 +44,8 @@ def telling(text: str) -> str:
     return "\n".join([line for line in text.splitlines() if line.strip()][:LINES])
 
 
-def read_cells(report: Path, paths: list[Path]) -> Cells:
-    """The cells of the notebooks ``paths`` in a junit file of nbval.
+def read_cells(report: Path, paths: list[Path], twice: bool = False) -> Cells:
+    """The cells of the notebooks ``paths`` in a junit file of nbval, where each ran once or twice.
 
     nbval counts the code cells of a notebook from 0. A cell that is missing or was skipped makes
     the whole report incomplete.
@@ -59,16 +59,16 @@ def read_cells(report: Path, paths: list[Path]) -> Cells:
             if file.replace("/", ".").endswith(f"{path.stem}.ipynb")
         }
         clean = True
-        for number, cell in enumerate(code):
-            outcome, text = ours.get(f"Cell {number}", ("missing", ""))
+        runs = [(f"Cell {number}", cell) for number, cell in enumerate(code)]
+        runs += [(f"{name} again", cell) for name, cell in runs] if twice else []
+        for name, cell in runs:
+            outcome, text = ours.get(name, ("missing", ""))
             if outcome in ("missing", "skipped"):
-                missing.append(f"{path.stem} Cell {number}")
+                missing.append(f"{path.stem} {name}")
             elif not NOT_COMPARED & set(cell["metadata"].get("tags", [])):
                 cells.compared += 1
             if outcome == "failed":
-                cells.failed.append(
-                    {"cell": f"{path.stem} Cell {number}", "message": telling(text)}
-                )
+                cells.failed.append({"cell": f"{path.stem} {name}", "message": telling(text)})
             clean = clean and outcome == "passed"
         cells.chapters_passed += clean
     if missing:

@@ -1,6 +1,6 @@
 """A chapter that trains has the stored outputs also without vector instructions.
 
-A short part of ``python -m benchmarks determinism``, which runs every chapter in ten environments.
+A short part of ``python -m benchmarks determinism``, which runs every chapter in many environments.
 """
 
 from __future__ import annotations

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.notebooks.hygiene import RULES, Chapter, allowed_uncompared, count_uncompared
+from tests.notebooks import hygiene, teaching
+from tests.notebooks.hygiene import Chapter, allowed_uncompared, count_uncompared
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "notebooks"
 PATHS = sorted(FOLDER.glob("*.ipynb"))
+RULES = hygiene.RULES | teaching.RULES
 MUST_EXIST = ("00", "09", "12")
 
 
@@ -24,7 +26,10 @@ def chapters() -> dict[str, Chapter]:
 @pytest.mark.parametrize("rule", RULES)
 def test_rule(rule, path, chapters):
     problems = RULES[rule](chapters[path.name])
-    assert not problems, "\n  " + "\n  ".join(problems)
+    if path.name[:2] in teaching.NOT_YET.get(rule, ()):
+        assert problems, f"keeps the rule {rule}: take it out of teaching.NOT_YET"
+    else:
+        assert not problems, "\n  " + "\n  ".join(problems)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)

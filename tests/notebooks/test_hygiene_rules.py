@@ -7,9 +7,12 @@ import json
 
 import pytest
 
-from course_utils.exercises import exercises_of
 from course_utils.commands import notebook_format as form
-from tests.notebooks.hygiene import RULES, Chapter, allowed_uncompared, count_uncompared
+from course_utils.exercises import exercises_of
+from tests.notebooks import hygiene, teaching
+from tests.notebooks.hygiene import Chapter, allowed_uncompared, count_uncompared
+
+RULES = hygiene.RULES | teaching.RULES
 
 HEADER = """# 09 Optimizers
 
@@ -21,7 +24,7 @@ After this chapter you can
 - tune one
 - choose one
 
-**Prerequisites:** [start](00_start_here.ipynb). **Reading time:** 40 minutes.
+**Prerequisites:** [start](00_start_here.ipynb). **Reading time:** about 5 minutes.
 **Run time:** 1 minute.
 """
 RECAP = """## Recap
@@ -33,6 +36,15 @@ It is all in the step. Next: [the last](12_cnn_digits.ipynb).
 - [one](https://example.org/a)
 - [two](https://example.org/b)
 """
+OPEN = """### Open experiment
+
+Which one is quickest?
+
+| a good answer | shows |
+|---|---|
+| compares | more than one seed |
+| is careful | where it does not hold |
+"""
 ALT = "Adam ends at (0.10, 0.00), SGD does not."
 
 
@@ -40,8 +52,9 @@ def text(source: str, name: str) -> dict:
     return {"cell_type": "markdown", "id": name, "metadata": {}, "source": source}
 
 
-def code(source: str, name: str, *outputs: dict) -> dict:
-    cell = {"cell_type": "code", "id": name, "metadata": {}, "source": source}
+def code(source: str, name: str, *outputs: dict, fold: bool = False) -> dict:
+    metadata = {"jupyter": dict(form.FOLDED)} if fold else {}
+    cell = {"cell_type": "code", "id": name, "metadata": metadata, "source": source}
     return {**cell, "outputs": list(outputs), "execution_count": 0}
 
 
@@ -65,10 +78,16 @@ def good() -> form.Notebook:
         text("## The step\n\nSee [below](#Live:-the-race) and [here](#the-step).", "body"),
         code("print(1 / 2)", "half", stream("0.5\n")),
         text("### Live: the race\n\n**Goal:** below 0.01 in 60 steps.", "live"),
+        code('predict("09.saddle")', "first"),
         code("race()", "race", picture()),
+        code('predict("09.adamw")', "second"),
+        code("x = np.ones(3)", "data"),
+        code("fig, ax = plt.subplots()\nax.plot(x)\nshow(fig, 'One line.')", "open"),
+        code("fig, ax = plt.subplots()\nax.plot(x)\nshow(fig, 'One line.')", "drawn", fold=True),
         text("## Pitfalls", "pitfalls"),
         text("## Exercises", "exercises"),
         *asks,
+        text(OPEN, "free"),
         text(RECAP, "recap"),
     ]
     count = 0
@@ -129,6 +148,12 @@ def tagged(*tags: str, **more: str):
     return put("half", metadata={"tags": list(tags), **more})
 
 
+def several_uncompared(notebook):
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    for cell in cells[:4]:
+        cell["metadata"] = {"tags": ["nbval-ignore-output"], "reason": "timings of this machine"}
+
+
 ERROR = {"output_type": "error", "ename": "KeyError", "evalue": "x", "traceback": []}
 HTML = {"text/html": "<img src='data:image/png;base64,xx'>", "text/plain": ALT}
 PNG = "iVBORw0KGgo="
@@ -182,6 +207,21 @@ BROKEN = [
     ("uncompared", put("half", source="# NBVAL_SKIP\nprint(1)"), "marker comment"),
     ("uncompared", tagged("nbval-ignore-output"), "gives no reason"),
     ("uncompared", tagged("raises-exception"), "catch the exception"),
+    ("folded", put("drawn", metadata={}), "only draws"),
+    ("folded", put("data", metadata={"jupyter": form.FOLDED}), "draws nothing"),
+    ("folded", swap("drawn", "ax.plot(x)", "x = train()\nax.plot(x)"), "makes x"),
+    ("notation", put("body", source="The loss is $-\\ln p$."), "writes \\ln"),
+    ("notation", put("body", source="Its gradient is (p - t) / N."), "writes p - t"),
+    ("notation", put("body", source="of shape (N,K)"), "writes (N, K)"),
+    ("numbers", put("half", outputs=[stream("equal: True\n" * 20)]), "20 lines of output"),
+    ("open_experiment", swap("free", "Open experiment", "More"), "0 headings"),
+    ("open_experiment", swap("free", "| is careful", "is careful"), "no table"),
+    ("open_experiment", swap("exercises", "## Exercises", "## Exercises\n\n" + OPEN), "2 head"),
+    ("questions", put("first", source="1"), "1 questions"),
+    ("questions", put("data", source='check("09.ema", ema)'), "answers nothing"),
+    ("reading_time", put("body", source="word " * 3000), "about 20 minutes; the header says"),
+    ("reading_time", swap("top", "about 5", "some"), "no 'about N minutes'"),
+    ("uncompared_cells", several_uncompared, "4 cells are not compared"),
 ]
 
 

@@ -98,15 +98,14 @@ def report(tmp_path):
     notebook["cells"] = [cell, words, cell, tagged]
     path.write_text(json.dumps(notebook), encoding="utf-8")
 
-    def write(**inside: str):
+    def write(twice: bool = False, **inside: str):
         cases = "".join(
-            f'<testcase classname="notebooks.05_some.ipynb" name="Cell {name[1:]}">{text}'
-            "</testcase>"
-            for name, text in inside.items()
+            f'<testcase classname="notebooks.05_some.ipynb" name="{name}">{text}</testcase>'
+            for name, text in ((f"Cell{key}".replace("_", " "), inside[key]) for key in inside)
         )
         file = tmp_path / "cells.xml"
         file.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
-        return cell_report.read_cells(file, [path])
+        return cell_report.read_cells(file, [path], twice)
 
     return write
 
@@ -129,6 +128,15 @@ def test_cells_that_did_not_run_are_a_problem(report, inside):
     cells = report(**inside)
     assert (cells.compared, cells.chapters_passed) == (1, 0)
     assert cells.problem == "2 cells did not run, the first is 05_some Cell 1"
+
+
+def test_a_second_run_counts_where_there_is_one(report):
+    ran = dict.fromkeys(("_0", "_1", "_2", "_0_again", "_1_again", "_2_again"), "")
+    cells = report(twice=True, **ran)
+    assert (cells.compared, cells.chapters_passed, cells.problem) == (4, 1, None)
+    cells = report(twice=True, **ran | {"_1_again": "<failure>x</failure>"})
+    assert [one["cell"] for one in cells.failed] == ["05_some Cell 1 again"]
+    assert "the first is 05_some Cell 0 again" in report(twice=True, _0="", _1="", _2="").problem
 
 
 def test_no_report_at_all_is_a_problem(tmp_path, report):
