@@ -295,8 +295,9 @@ def rate_slider(default: float, low: float, high: float, **more: Any) -> Slider:
     """The slider of a learning rate, "lr"."""
     tip = "size of the steps; the slider moves in equal ratios"
     return Slider(
-        "lr", default, low=low, high=high, log=True, **{"label": "learning rate", "tip": tip} | more
-    )
+        "lr", default, low=low, high=high, log=True,
+        **{"label": "learning rate", "tip": tip, "readout": ".3g"} | more,
+    )  # fmt: skip
 
 
 def share_slider(name: str, default: float, **more: Any) -> Slider:

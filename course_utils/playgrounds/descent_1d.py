@@ -147,7 +147,7 @@ class DescentExplorer(Parts, Playground):
     width, height = 9.0, 3.5
     controls = (
         Choice("function", "x²", label="f(x) =", options=tuple(VALLEYS), width="160px"),
-        rate_slider(0.1, 0.001, 3.0, width="280px",
+        rate_slider(0.1, 0.001, 3.0, width="280px", readout=".4g",
                     tip="the step is the learning rate times the slope; moves in equal ratios"),
         Slider("start", 5.0, "start", low=-6.0, high=6.0, step=0.1, width="185px"),
         Slider("num_steps", 10, "steps", low=0, high=60, width="165px"),
@@ -203,7 +203,7 @@ class DescentExplorer(Parts, Playground):
         self.title.set_text(f"After {counted(num_steps, 'step')}: {place_text(result)}")
         slope = valley.slope(result.start)
         after = rounded(result.start - result.lr * slope)
-        product = f"{result.lr:.2g} · {_signed(rounded(slope))}"
+        product = f"{result.lr:.4g} · {_signed(rounded(slope))}"
         self.rule.set_text(f"first step: {result.start:g} − {product} = {after:g}")
         words = verdict(result)
         bad = any(sign in words for sign in ("diverged", "wider", "nowhere", "stuck"))
@@ -212,7 +212,7 @@ class DescentExplorer(Parts, Playground):
 
     def summary(self, result: Descent) -> str:
         text = (
-            f"{result.function} from {result.start:g}, learning rate {result.lr:.2g}: after "
+            f"{result.function} from {result.start:g}, learning rate {result.lr:.4g}: after "
             f"{counted(len(result.path) - 1, 'step')} {place_text(result)}"
         )
         if result.diverged_at is None:

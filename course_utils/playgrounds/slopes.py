@@ -102,23 +102,34 @@ def error_text(error: float) -> str:
     return f"{rounded(error):g}" if error >= 1e-3 else f"{error:.0e}"
 
 
+def advice(result: Slopes, errors: np.ndarray) -> str:
+    """Where the h of ``result`` lies, seen from the h with the smallest of ``errors``."""
+    size = max(abs(result.value), abs(result.x * result.tangent))
+    usual = np.maximum(errors, 5e-17 * size / STEPS + LOWEST)  # without lucky roundings
+    smooth = np.convolve(np.pad(np.log(usual), 4, mode="edge"), np.ones(9) / 9, mode="valid")
+    best = STEPS[int(np.argmin(smooth))]
+    if result.h > 10 * best:
+        return "smaller h"
+    return "larger h" if result.h < best / 10 else "near its best"
+
+
 def verdict(result: Slopes) -> str:
-    """Where the error of the central difference comes from, in words for the picture."""
+    """Where the errors come from and which h would make them smaller, for the picture."""
     if result.x + result.h == result.x:
         return "x + h is rounded to x itself: no slope left"
     if result.function == "|x|" and abs(result.x) < result.h:
         return "a kink between the points: no single slope"
-    size = max(abs(result.value), abs(result.x * result.tangent))
-    noise = 2.3e-16 * size / result.h  # the last digits of f(x ± h), divided by h
-    if noise < 0.1 * result.forward_error:
-        if result.central_error > noise:
-            return "the distance makes the errors: smaller h helps"
-        if result.h > 1e-6:
-            return "central is exact, forward errs by the distance"
-        return "forward errs by distance, central by rounding"
     if result.forward_error == result.central_error == 0:
         return "both are exact, by luck"
-    return "rounding makes the errors: larger h helps"
+    forward = advice(result, result.forward_errors)
+    central = advice(result, result.central_errors)
+    if forward != central:
+        return f"forward: {forward}, central: {central}"
+    return {
+        "smaller h": "the distance makes the errors: smaller h helps",
+        "larger h": "rounding makes the errors: larger h helps",
+        "near its best": "both are near their best h",
+    }[forward]
 
 
 class SlopeExplorer(Parts, Playground):

@@ -25,7 +25,7 @@ from course_utils.plotting import BLACK, BLUE, GREY, RED
 from course_utils.printing import rounded
 
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-T = np.array([[0.0], [1.0], [1.0], [0.0]])
+Y = np.array([[0.0], [1.0], [1.0], [0.0]])
 NUM_EPOCHS = 10_000
 GROUP = 25  # epochs between two results: they take half a millisecond
 PIXELS = 60  # of the surface, along each side
@@ -59,7 +59,7 @@ class Progress:
     @property
     def right(self) -> np.ndarray:
         """(4,) whether each answer lies on the right side of 0.5."""
-        return (2 * T[:, 0] - 1) * (self.outputs - 0.5) > UNDECIDED
+        return (2 * Y[:, 0] - 1) * (self.outputs - 0.5) > UNDECIDED
 
     @cached_property
     def surface(self) -> np.ndarray:
@@ -111,24 +111,24 @@ def train_xor(
         raise unknown_name("init", init, INITS)
     setting = {"hidden": hidden, "lr": lr, "seed": seed, "biases": biases, "init": init}
     W1, b1, W2, b2 = (p.astype(dtype) for p in first_params(hidden, seed, init))
-    inputs, targets, rate = X.astype(dtype), T.astype(dtype), np.dtype(dtype).type(lr)
+    inputs, targets, rate = X.astype(dtype), Y.astype(dtype), np.dtype(dtype).type(lr)
     losses: list[float] = []
     for epoch in range(num_epochs + 1):
         A = sigmoid(inputs @ W1 + b1)
-        Y = sigmoid(A @ W2 + b2)
-        error = Y - targets
+        Y_hat = sigmoid(A @ W2 + b2)
+        error = Y_hat - targets
         if epoch % GROUP == 0:
             losses.append(float(np.mean(error * error)))
         if epoch and epoch % GROUP == 0:
             params = tuple(p.copy() for p in (W1, b1, W2, b2))
-            yield Progress(setting, epoch, np.array(losses), Y[:, 0].astype(float), params)
-        D2 = error * (2 / len(inputs)) * Y * (1 - Y)
-        D1 = (D2 @ W2.T) * A * (1 - A)
-        W2 -= rate * (A.T @ D2)
-        W1 -= rate * (inputs.T @ D1)
+            yield Progress(setting, epoch, np.array(losses), Y_hat[:, 0].astype(float), params)
+        G2 = error * (2 / len(inputs)) * Y_hat * (1 - Y_hat)
+        G1 = (G2 @ W2.T) * A * (1 - A)
+        W2 -= rate * (A.T @ G2)
+        W1 -= rate * (inputs.T @ G1)
         if biases:
-            b2 -= rate * D2.sum(axis=0)
-            b1 -= rate * D1.sum(axis=0)
+            b2 -= rate * G2.sum(axis=0)
+            b1 -= rate * G1.sum(axis=0)
 
 
 def verdict(result: Progress) -> str:

@@ -108,6 +108,12 @@ def test_verdict(values, words):
     assert verdict(walk_down(*values)).startswith(words)
 
 
+def test_a_rate_near_the_border_is_shown_as_it_is():
+    playground = descent_explorer(lr=1.04)
+    assert "learning rate 1.04: " in repr(playground)
+    assert playground.rule.get_text() == "first step: 5 − 1.04 · 10 = -5.4"
+
+
 def test_two_valleys_have_two_minima_and_the_start_decides():
     low, high = VALLEYS["two valleys"].minima
     assert low < 0 < high

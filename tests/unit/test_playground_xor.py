@@ -18,8 +18,8 @@ from course_utils.playgrounds.xor import (
     INITS,
     NUM_EPOCHS,
     PIXELS,
-    T,
     X,
+    Y,
     first_params,
     predict,
     train_xor,
@@ -54,7 +54,7 @@ def test_the_numbers_are_those_of_autograd(hidden, biases):
     params = [torch.tensor(p, requires_grad=True) for p in first_params(hidden, 7)]
     trained = params if biases else [params[0], params[2]]
     optimizer = torch.optim.SGD(trained, lr=2.0)
-    inputs, targets = torch.tensor(X), torch.tensor(T)
+    inputs, targets = torch.tensor(X), torch.tensor(Y)
     for _ in range(4 * GROUP):
         optimizer.zero_grad()
         hidden_out = torch.sigmoid(inputs @ params[0] + params[1])
@@ -74,7 +74,7 @@ def test_results_fit_together_and_do_not_change_later():
     for r in (first, last):
         outputs = predict(X, *r.params)[:, 0]
         np.testing.assert_allclose(outputs, r.outputs, atol=1e-14)
-        assert r.losses[-1] == pytest.approx(np.mean((outputs - T[:, 0]) ** 2), abs=1e-14)
+        assert r.losses[-1] == pytest.approx(np.mean((outputs - Y[:, 0]) ** 2), abs=1e-14)
         assert len(r.losses) == r.epoch // GROUP + 1
     np.testing.assert_array_equal(first.losses, last.losses[: len(first.losses)])
 

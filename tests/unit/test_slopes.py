@@ -17,6 +17,7 @@ from course_utils.playgrounds.slopes import (
     CURVES,
     LOWEST,
     STEPS,
+    advice,
     autograd_slope,
     error_text,
     measure_slopes,
@@ -121,13 +122,40 @@ def test_kink():
         (("sin x", 1.0, 1e-3), "the distance makes the errors"),
         (("sin x", 1.0, 1e-12), "rounding makes the errors"),
         (("sin x", 1.0, 1e-16), "x + h is rounded to x"),
-        (("x² + 3x + 1", 2.0, 0.125), "central is exact"),
+        (("x² + 3x + 1", 2.0, 1.0), "forward: smaller h, central: near its best"),
+        (("x² + 3x + 1", 2.0, 1e-5), "forward: smaller h, central: larger h"),
+        (("sin x", 1.0, 1e-8), "forward: near its best, central: larger h"),
+        (("sin x", 1.0, 1e-5), "forward: smaller h, central: near its best"),
+        (("eˣ", -2.0, 1e-8), "forward: near its best, central: larger h"),
         (("x² + 3x + 1", 2.0, 1e-16), "x + h is rounded to x"),
         (("x² + 3x + 1", 0.0, 1e-16), "rounding makes the errors"),
     ],
 )
 def test_verdict(values, words):
     assert verdict(measure_slopes(*values)).startswith(words)
+
+
+@pytest.mark.parametrize("function", [name for name in CURVES if name != "|x|"])
+def test_advice_is_of_use(function):
+    """Going where it says, by a factor of 10, does not make the error larger, luck apart."""
+    for x, h in itertools.product((-2.3, 1.0, 2.9), 10.0 ** np.arange(-13, 0, 2)):
+        result = measure_slopes(function, x, h)
+        for errors in (result.forward_errors, result.central_errors):
+            floor = 1e-17 * max(1.0, abs(result.value)) / STEPS  # without lucky roundings
+            level = np.log10(np.maximum(errors, floor))
+            usual = 10 ** np.convolve(level, np.ones(5) / 5, "same")
+            here = int(np.argmin(np.abs(np.log(STEPS / h))))
+            there = here + {"smaller h": -8, "larger h": 8}.get(advice(result, errors), 0)
+            there = min(max(there, 2), len(STEPS) - 3)
+            assert usual[there] <= 3 * usual[here]
+
+
+@pytest.mark.parametrize("h", [1.0, 1e-5, 1e-8, 1e-12, 1e-16])
+def test_the_advice_fits_into_the_picture(h):
+    playground = slope_explorer(h=h)
+    repr(playground)
+    pixels, left, _ = playground.verdict._image(100)
+    assert 0.575 * 900 + left + pixels.shape[1] < 900, playground.verdict.get_text()
 
 
 def test_an_error_of_0_is_drawn_at_the_floor():
