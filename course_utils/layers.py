@@ -1,7 +1,7 @@
 """The layers of a network in NumPy, each with its own ``forward`` and ``backward``.
 
 ``forward`` computes the output and remembers what ``backward`` will need. ``backward`` takes
-``dout``, the gradient of the loss with respect to the output, in the shape of the output, and
+``G``, the gradient of the loss with respect to the output, in the shape of the output, and
 returns the gradient with respect to each input, in the shape of that input. The method is that of
 D. E. Rumelhart, G. E. Hinton and R. J. Williams, *Learning representations by back-propagating
 errors*, Nature 323, 1986; the numbers are those of PyTorch's autograd.
@@ -33,20 +33,20 @@ class Layer:
         self._memory, self._out_shape = memory, np.shape(out)
         return out
 
-    def _recall(self, dout: Any) -> tuple[Any, np.ndarray]:
-        """The memory, and ``dout`` as an array of the shape of the output."""
+    def _recall(self, G: Any) -> tuple[Any, np.ndarray]:
+        """The memory, and ``G`` as an array of the shape of the output."""
         if self._memory is None:
             raise RuntimeError(
                 f"{type(self).__name__}.backward was called before forward: it needs what forward "
                 "remembers"
             )
-        dout = _floats(dout, "dout")
-        if dout.shape != self._out_shape:
+        G = _floats(G, "G")
+        if G.shape != self._out_shape:
             raise ValueError(
-                f"dout has shape {dout.shape}; it must have the shape of the output, "
+                f"G has shape {G.shape}; it must have the shape of the output, "
                 f"{self._out_shape}"
             )
-        return self._memory, dout
+        return self._memory, G
 
 
 class Add(Layer):
@@ -59,14 +59,14 @@ class Add(Layer):
         return self._remember((x.shape, y.shape), x + y)
 
     @quiet
-    def backward(self, dout: Any) -> tuple[np.ndarray, np.ndarray]:
-        """dout: shape of the output → (dx, dy), in the shapes of x and y.
+    def backward(self, G: Any) -> tuple[np.ndarray, np.ndarray]:
+        """G: shape of the output → (dx, dy), in the shapes of x and y.
 
         The gradient passes through unchanged. An entry that was used several times by
         broadcasting gets the sum over its uses.
         """
-        (x_shape, y_shape), dout = self._recall(dout)
-        return _summed_to(dout, x_shape), _summed_to(dout, y_shape)
+        (x_shape, y_shape), G = self._recall(G)
+        return _summed_to(G, x_shape), _summed_to(G, y_shape)
 
 
 class Multiply(Layer):
@@ -79,10 +79,10 @@ class Multiply(Layer):
         return self._remember((x, y), x * y)
 
     @quiet
-    def backward(self, dout: Any) -> tuple[np.ndarray, np.ndarray]:
-        """dout: shape of the output → (dx, dy): each input gets dout times the *other* input."""
-        (x, y), dout = self._recall(dout)
-        return _summed_to(dout * y, x.shape), _summed_to(dout * x, y.shape)
+    def backward(self, G: Any) -> tuple[np.ndarray, np.ndarray]:
+        """G: shape of the output → (dx, dy): each input gets G times the *other* input."""
+        (x, y), G = self._recall(G)
+        return _summed_to(G * y, x.shape), _summed_to(G * x, y.shape)
 
 
 class ReLU(Layer):
@@ -95,10 +95,10 @@ class ReLU(Layer):
         return self._remember(~(x <= 0), np.maximum(x, 0))  # so written, NaN passes, as in PyTorch
 
     @quiet
-    def backward(self, dout: Any) -> np.ndarray:
-        """dout → dx, all of one shape: dout where x was above 0, else 0."""
-        passes, dout = self._recall(dout)
-        return np.where(passes, dout, 0)  # a product would make NaN of ∞ · 0
+    def backward(self, G: Any) -> np.ndarray:
+        """G → dx, all of one shape: G where x was above 0, else 0."""
+        passes, G = self._recall(G)
+        return np.where(passes, G, 0)  # a product would make NaN of ∞ · 0
 
 
 class Sigmoid(Layer):
@@ -113,10 +113,10 @@ class Sigmoid(Layer):
         return self._remember(out, out)
 
     @quiet
-    def backward(self, dout: Any) -> np.ndarray:
-        """dout → dx, all of one shape: dout · out · (1 − out)."""
-        out, dout = self._recall(dout)
-        return dout * out * (1 - out)
+    def backward(self, G: Any) -> np.ndarray:
+        """G → dx, all of one shape: G · out · (1 − out)."""
+        out, G = self._recall(G)
+        return G * out * (1 - out)
 
 
 class Tanh(Layer):
@@ -129,10 +129,10 @@ class Tanh(Layer):
         return self._remember(out, out)
 
     @quiet
-    def backward(self, dout: Any) -> np.ndarray:
-        """dout → dx, all of one shape: dout · (1 − out²)."""
-        out, dout = self._recall(dout)
-        return dout * (1 - out * out)
+    def backward(self, G: Any) -> np.ndarray:
+        """G → dx, all of one shape: G · (1 − out²)."""
+        out, G = self._recall(G)
+        return G * (1 - out * out)
 
 
 class Affine(Layer):
@@ -171,15 +171,15 @@ class Affine(Layer):
         return self._remember(X, X @ self.W + self.b)
 
     @quiet
-    def backward(self, dout: Any) -> np.ndarray:
-        """dout: shape (N, M) → dX, shape (N, D). Keeps dW and db.
+    def backward(self, G: Any) -> np.ndarray:
+        """G: shape (N, M) → dX, shape (N, D). Keeps dW and db.
 
         Every sample has used W and b, so both sum over the batch. Nothing is divided by N here:
         that is done once, in the loss.
         """
-        X, dout = self._recall(dout)
-        self.dW, self.db = X.T @ dout, dout.sum(axis=0)
-        return dout @ self.W.T
+        X, G = self._recall(G)
+        self.dW, self.db = X.T @ G, G.sum(axis=0)
+        return G @ self.W.T
 
 
 class SoftmaxWithLoss(Layer):
@@ -220,15 +220,15 @@ class SoftmaxWithLoss(Layer):
         return self._remember((self.probabilities, targets), float(loss))
 
     @quiet
-    def backward(self, dout: Any = 1.0) -> np.ndarray:
-        """dout: a number → the gradient of the logits, shape (N, C): dout · (p − target) / N."""
-        (probabilities, targets), dout = self._recall(dout)
+    def backward(self, G: Any = 1.0) -> np.ndarray:
+        """G: a number → the gradient of the logits, shape (N, C): G · (p − target) / N."""
+        (probabilities, targets), G = self._recall(G)
         if targets.ndim == 1:
             gradient = probabilities.copy()
             gradient[np.arange(len(targets)), targets] -= 1
         else:
             gradient = probabilities * targets.sum(axis=1, keepdims=True) - targets
-        scale = probabilities.dtype.type(dout) / len(targets)
+        scale = probabilities.dtype.type(G) / len(targets)
         return gradient.astype(probabilities.dtype, copy=False) * scale
 
 

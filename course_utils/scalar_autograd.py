@@ -1,12 +1,11 @@
 """Autograd for single numbers: each result remembers its inputs and its slope along each of them.
 
 >>> w, x = Scalar(3.0), Scalar(2.0)
->>> loss = (w * x - 5) ** 2
->>> loss.backward()
+>>> (loss := (w * x - 5) ** 2).backward()
 >>> loss.value, w.grad, x.grad
 (1.0, 4.0, 6.0)
 
-Chapter 04 builds this class step by step. Numbers as in PyTorch, but `backward` starts afresh.
+Chapter 04 builds this class step by step. Numbers as in PyTorch; so does `backward` add to `grad`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from course_utils.reals import ieee, power
 
 
 class Scalar:
-    """A number that remembers its inputs, pairs (node, local derivative); `backward` sets grad."""
+    """A number that remembers its inputs, pairs (node, local derivative); `backward` fills grad."""
 
     def __init__(self, value: float, inputs: tuple = (), op: str = "", name: str = "") -> None:
         self.value, self.inputs, self.op, self.name = float(value), inputs, op, name
@@ -43,8 +42,7 @@ class Scalar:
     def __truediv__(self, other: Scalar | float) -> Scalar:
         other = as_scalar(other)
         out, slope = ieee("divide", self.value, other.value), ieee("divide", 1, other.value)
-        downhill = -ieee("divide", out, other.value)
-        return Scalar(out, ((self, slope), (other, downhill)), "÷")
+        return Scalar(out, ((self, slope), (other, -ieee("divide", out, other.value))), "÷")
 
     def __neg__(self) -> Scalar:
         return self * -1
@@ -67,8 +65,7 @@ class Scalar:
         return Scalar(out := ieee("tanh", self.value), ((self, 1 - out * out),), "tanh")
 
     def sigmoid(self) -> Scalar:
-        out = 1 / (1 + ieee("exp", -self.value))
-        return Scalar(out, ((self, out * (1 - out)),), "σ")
+        return Scalar(out := 1 / (1 + ieee("exp", -self.value)), ((self, out * (1 - out)),), "σ")
 
     def relu(self) -> Scalar:  # its slope at exactly 0 is taken as 0
         return Scalar(max(self.value, 0.0), ((self, float(not self.value <= 0)),), "relu")
@@ -86,14 +83,17 @@ class Scalar:
         return nodes
 
     def backward(self) -> None:
-        """Set `grad`, the derivative of this result, in every node that led here."""
-        for node in (nodes := self.graph()):
-            node.grad = 0.0
-        self.grad = 1.0
-        for node in reversed(nodes):
+        """Add to `grad`, in every node that led here, the derivative of this result."""
+        flow = {self: 1.0}  # of this walk alone
+        for node in reversed(self.graph()):
+            node.grad += (arrived := flow.get(node, 0.0))
             for origin, slope in node.inputs:
                 if slope or node.op not in ("relu", "^0"):  # these keep back even infinity
-                    origin.grad += slope * node.grad
+                    flow[origin] = flow.get(origin, 0.0) + slope * arrived
+
+    def zero_grad(self) -> None:  # here, and in every node that led here
+        for node in self.graph():
+            node.grad = 0.0
 
 
 def as_scalar(x: Scalar | float) -> Scalar:

@@ -1,16 +1,14 @@
-"""Chapter 04, the tools: where a gradient is wrong, and one more operation for the autograd."""
+"""Chapter 04, a gradient check that says where a gradient is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from course_utils.exercises.exercise import Case, Exercise, NotYet, case, mistakes
-from course_utils.exercises.running import unwrapped
+from course_utils.exercises.exercise import Case, Exercise, case, mistakes
 from course_utils.gradients import numerical_gradient
-from course_utils.scalar_autograd import Scalar as PackageScalar
 
 
 def _bent(v: Any) -> Any:
@@ -41,42 +39,6 @@ def _worst_cases(r: np.random.Generator) -> Iterator[Case]:
         grad[worst] += by
         grad[other] -= 0.7 * by
         yield case(f, X, grad)
-
-
-def _divide(answer: Callable, x: float, y: float) -> dict[str, Any]:
-    """Value and gradients of a/b, of a/b inside of a formula, and of two divisions in a row."""
-    own = (f.__globals__.get("Scalar") for f in unwrapped(answer))
-    able = ("backward", "__add__", "__mul__")
-    scalars = [c for c in own if isinstance(c, type) and all(hasattr(c, name) for name in able)]
-    Scalar = scalars[0] if scalars else PackageScalar
-
-    def quotient(a: Any, b: Any) -> Any:
-        out = answer(a, b)
-        if isinstance(out, int | float | np.number):
-            raise NotYet("A plain number comes back: a `Scalar` is needed, or the graph ends here.")
-        if out is not None and not (hasattr(out, "value") and hasattr(out, "backward")):
-            raise NotYet(f"A `Scalar` is expected; an object of type {type(out).__name__} comes.")
-        return out
-
-    a, b = Scalar(x), Scalar(y)
-    if (out := quotient(a, b)) is None:
-        return {"the result": None}
-    out.backward()
-    seen = {"value": out.value, "a and b afterwards": [a.value, b.value]}
-    seen |= {"the gradient of a": a.grad, "the gradient of b": b.grad}
-    u, v = Scalar(x), Scalar(y)
-    out = quotient(u * v, u + v) * u
-    out.backward()
-    seen["the gradients of u and v in (u·v)/(u + v)·u"] = [u.grad, v.grad]
-    u, v = Scalar(x), Scalar(y)
-    out = quotient(quotient(v, u), v * v)
-    out.backward()
-    return seen | {"the gradients of u and v in (v/u)/(v·v)": [u.grad, v.grad]}
-
-
-def _divide_cases(r: np.random.Generator) -> Iterator[Case]:
-    for x, y in ((3.0, 4.0), (-2.0, 0.5), (1.0, -3.0), *r.uniform(0.3, 3, (2, 2)).round(2)):
-        yield case(float(x), float(y), label=f"for a = {x:g} and b = {y:g}")
 
 
 EXERCISES = (
@@ -156,84 +118,5 @@ def my_worst_entry(f, X, grad, h=1e-4):
         cases=_worst_cases,
         pure=True,
         closing="It points at the entry. That is where you look first when a check fails.",
-    ),
-    Exercise(
-        name="04.divide",
-        title="teach the autograd to divide",
-        prompt=r"""
-`Scalar` cannot divide yet. Write $a / b$ for two `Scalar` objects: a new `Scalar` with the right
-value that hangs on `a` and `b`, so that `backward` finds both of them with the right slopes.
-""",
-        stub='''
-def my_divide(a, b):
-    """The quotient of two Scalar objects, as a Scalar that remembers both."""
-    raise NotImplementedError
-''',
-        hints=(
-            "`Scalar(value, inputs, op)`: the inputs are pairs (node, local derivative).",
-            "The derivatives of a/b are 1/b with respect to a, and −a/b² with respect to b.",
-        ),
-        setup="from course_utils.scalar_autograd import Scalar",
-        solution="""
-def my_divide(a, b):
-    value = a.value / b.value
-    return Scalar(value, ((a, 1 / b.value), (b, -a.value / b.value**2)), "/")
-""",
-        wrong=mistakes(r"""
-? The minus sign of the slope along b is missing: it is −a/b².
-- (b, -a.value >>> (b, a.value
-? The square in the slope along b is missing: it is −a/b².
-- b.value**2 >>> b.value
-? The slope along b is −a/b²: a is missing.
-- -a.value / b.value**2 >>> -1 / b.value**2
-? The slope along b is −a/b², with the square below.
-- -a.value / b.value**2 >>> (-a.value / b.value) ** 2
-? The slope along b is that of b itself, 1: it is −a/b².
-- -a.value / b.value**2 >>> 1.0
-? A plain number comes back: a `Scalar` is needed, or the graph ends here.
-def my_divide(a, b):
-    return a.value / b.value
-? Nothing arrives at a and b: pass the pairs (node, slope) for a and b themselves as inputs.
-def my_divide(a, b):
-    return Scalar(a.value / b.value)
-def my_divide(a, b):
-    return Scalar(a.value / b.value, (), "/")
-def my_divide(a, b):
-    return Scalar(a.value / b.value, ((Scalar(a.value), 1 / b.value), (Scalar(b.value), 1.0)))
-? The gradients are set by hand, so nothing goes on to what a and b were made of: pass the pairs
-  (node, slope) for a and b as inputs.
-def my_divide(a, b):
-    out = Scalar(a.value / b.value)
-    a.grad = 1 / b.value
-    b.grad = -a.value / b.value**2
-    return out
-? No gradient arrives at b: is it among the inputs?
-- , (b, -a.value / b.value**2) >>> ,
-? No gradient arrives at a: is it among the inputs?
-- (a, 1 / b.value), (b, -a.value / b.value**2) >>> (b, -a.value / b.value**2),
-? It divides the other way round: a / b is wanted.
-- value = a.value / b.value >>> a, b = b, a\n    value = a.value / b.value
-? The value is turned over: a / b is wanted. The slopes are right.
-- value = a.value / b.value >>> value = b.value / a.value
-? It multiplies.
-def my_divide(a, b):
-    return a * b
-? The two slopes are exchanged: each belongs to its own node.
-- (a, 1 / b.value), (b, -a.value / b.value**2) >>> (a, -a.value / b.value**2), (b, 1 / b.value)
-? The slope along a is 1/b.
-- 1 / b.value >>> b.value
-- 1 / b.value >>> 1.0
-- 1 / b.value >>> 1 / a.value
-? The slope along a is 1/b, that along b is −a/b²; yours are those of a product.
-- (a, 1 / b.value), (b, -a.value / b.value**2) >>> (a, b.value), (b, a.value)
-? The quotient's value is rounded down: `/` keeps the fraction.
-- value = a.value / b.value >>> value = a.value // b.value
-? The slopes are multiplied by the result: `backward` brings in what comes from further back.
-- (a, 1 / b.value) >>> (a, value / b.value) && -a.value / b.value**2 >>> -value**2 / b.value
-"""),
-        cases=_divide_cases,
-        probe=_divide,
-        closing="Value and slopes are right, so backward works through it, whatever stands around "
-        "it.",
     ),
 )

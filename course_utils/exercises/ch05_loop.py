@@ -1,4 +1,4 @@
-"""Chapter 05, training: the loop with its losses, and the shapes in a loss."""
+"""Chapter 05, training: a loop that stops in time, and the shapes in a loss."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from course_utils.exercises.exercise import Case, Exercise, case, mistakes
 
@@ -21,14 +22,35 @@ def filled(model: nn.Module) -> nn.Module:
     return model
 
 
-def _loop(answer: Callable, sizes: tuple, n: int, num_epochs: int, adam: bool) -> dict[str, Any]:
-    """The losses, and the parameters afterwards, of a small network with fixed weights."""
-    model = filled(nn.Sequential(nn.Linear(*sizes[:2]), nn.Tanh(), nn.Linear(*sizes[1:])))
+def _until(
+    answer: Callable, sizes: tuple, n: int, reached: int | None, max_epochs: int, adam: bool
+) -> dict[str, Any]:
+    """The losses, and the parameters afterwards, of a small network with fixed weights.
+
+    The goal lies between the losses of epoch ``reached`` and of the one before it; never reached
+    if that is None.
+    """
     X, y = torch.randn(n, sizes[0]), torch.randn(n, sizes[2])
-    optimizer: torch.optim.Optimizer = torch.optim.SGD(model.parameters(), lr=0.03, momentum=0.3)
-    if adam:
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
-    losses = answer(model, X, y, optimizer, num_epochs)
+
+    def fresh() -> tuple[nn.Module, torch.optim.Optimizer]:
+        model = filled(nn.Sequential(nn.Linear(*sizes[:2]), nn.Tanh(), nn.Linear(*sizes[1:])))
+        if adam:
+            return model, torch.optim.Adam(model.parameters(), lr=0.05)
+        return model, torch.optim.SGD(model.parameters(), lr=0.03, momentum=0.3)
+
+    goal = 0.0
+    if reached is not None:
+        model, optimizer = fresh()
+        losses = []
+        for _ in range(reached + 1):
+            loss = F.mse_loss(model(X), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        goal = (losses[-1] + losses[-2]) / 2 if reached else 2 * losses[0]
+    model, optimizer = fresh()
+    losses = answer(model, X, y, optimizer, goal, max_epochs)
     entries = losses if isinstance(losses, list | tuple) else [losses]
     tensors = any(
         isinstance(v, torch.Tensor) and (v is not losses or v.requires_grad) for v in entries
@@ -40,14 +62,18 @@ def _loop(answer: Callable, sizes: tuple, n: int, num_epochs: int, adam: bool) -
     return seen | {"the model's parameters afterwards": [p.detach() for p in model.parameters()]}
 
 
-def _loop_cases(r: np.random.Generator) -> Iterator[Case]:
-    for sizes, n, num_epochs, adam in (
-        ((2, 3, 1), 6, 5, False),
-        ((2, 4, 3), 5, 3, True),
-        ((3, 2, 2), 1, 1, False),
+def _until_cases(r: np.random.Generator) -> Iterator[Case]:
+    for sizes, n, reached, max_epochs, adam in (
+        ((2, 3, 1), 6, 3, 6, False),
+        ((2, 4, 3), 5, None, 4, True),
+        ((2, 3, 1), 6, 0, 5, False),
+        ((3, 2, 2), 3, None, 1, False),
+        ((2, 4, 3), 5, 4, 5, True),
+        ((2, 4, 3), 5, 2, 5, True),
     ):
-        label = f"for {num_epochs} epochs with {n} samples, {sizes[0]} inputs, {sizes[2]} outputs"
-        yield case(sizes, n, num_epochs, adam, label=label + " and Adam" * adam)
+        when = "is not reached" if reached is None else f"is reached in epoch {reached + 1}"
+        label = f"where the goal {when}, with max_epochs = {max_epochs}, {n} samples"
+        yield case(sizes, n, reached, max_epochs, adam, label=label + " and Adam" * adam)
 
 
 def _mse_cases(r: np.random.Generator) -> Iterator[Case]:
@@ -62,36 +88,59 @@ def _mse_cases(r: np.random.Generator) -> Iterator[Case]:
 
 EXERCISES = (
     Exercise(
-        name="05.loop",
-        title="the five-line loop",
+        name="05.until",
+        title="train until it is good enough",
         prompt=r"""
-Train `model` on all of `X` and `y` for `num_epochs` epochs, with the mean squared error. Return the
-list of the losses, one plain number per epoch: the loss that the epoch's gradients come from.
+Train `model` on all of `X` and `y` with the mean squared error until its loss is at most `goal`. In
+each epoch compute the loss and note it. If it is at most `goal`, stop there, without another step;
+otherwise take one step with `optimizer`. After `max_epochs` epochs (1 or more) stop in any case.
+Return the list of the losses that were noted, plain numbers.
 """,
         stub='''
-def my_train(model, X, y, optimizer, num_epochs):
-    """Train the model; return its losses, a list of num_epochs numbers."""
+def my_train_until(model, X, y, optimizer, goal, max_epochs):
+    """Train until the loss is at most goal, max_epochs at most; return the list of losses."""
     raise NotImplementedError
 ''',
         hints=(
-            "Five lines in the loop: forward, loss, zero_grad, backward, step. And one that notes "
-            "the loss.",
-            "`losses.append(loss.item())`: without `.item()` each entry keeps its whole graph.",
+            "It is the loop of the chapter with one question more. Where does the question stand: "
+            "before or after `backward` and `step`?",
+            "Forward, loss, `losses.append(loss.item())`; then `if` the loss is small enough, "
+            "`break`; then zero_grad, backward, step.",
         ),
         solution="""
-def my_train(model, X, y, optimizer, num_epochs):
+def my_train_until(model, X, y, optimizer, goal, max_epochs):
     loss_fn = nn.MSELoss()
     losses = []
-    for epoch in range(num_epochs):
+    for epoch in range(max_epochs):
         y_hat = model(X)
         loss = loss_fn(y_hat, y)
+        losses.append(loss.item())
+        if losses[-1] <= goal:
+            break
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(loss.item())
     return losses
 """,
         wrong=mistakes(r"""
+? The goal plays no part: the training goes on after it is reached.
+- if losses[-1] <= goal: >>> if False:
+? It stops one step too late: when the loss is at most `goal`, no further step is taken.
+-         if losses[-1] <= goal:\n            break\n >>> 
+& optimizer.step() >>> optimizer.step()\n        if losses[-1] <= goal:\n            break
+? It stops where the loss is still *above* the goal.
+- losses[-1] <= goal >>> losses[-1] > goal
+? The loss that reaches the goal belongs into the list as well: note it before you stop.
+-         losses.append(loss.item())\n >>> 
+& if losses[-1] <= goal >>> if loss.item() <= goal && optimizer.step() >>> optimizer.step()\n        losses.append(loss.item())
+? After each step the loss is computed once more, and that one decides: ask with the loss of the
+  epoch, before the step. The last loss is not in the list.
+-         if losses[-1] <= goal:\n            break\n >>> 
+& optimizer.step() >>> optimizer.step()\n        if loss_fn(model(X), y) <= goal:\n            break
+? These losses are from after each step: note the loss that the gradients come from.
+-         losses.append(loss.item())\n >>> 
+& if losses[-1] <= goal >>> if False
+& optimizer.step() >>> optimizer.step()\n        losses.append(loss_fn(model(X), y).item())\n        if losses[-1] <= goal:\n            break
 ? The gradients pile up: call `optimizer.zero_grad()` in every epoch, before `backward`.
 -         optimizer.zero_grad()\n >>> 
 -         optimizer.zero_grad()\n >>>  && losses = [] >>> losses = []\n    optimizer.zero_grad()
@@ -109,7 +158,6 @@ def my_train(model, X, y, optimizer, num_epochs):
 ? These are tensors; note a plain number for each epoch: `loss.item()`.
 - loss.item() >>> loss
 - loss.item() >>> loss.detach()
-- losses.append(loss.item()) >>> losses.append(loss) && return losses >>> return torch.stack(losses)
 ? The second epoch fails: its `backward` meets a graph that the first one has used up. Each
   epoch needs a `y_hat` and a loss of its own, computed inside the loop.
 -         y_hat = model(X)\n >>>  && losses = [] >>> losses = []\n    y_hat = model(X)
@@ -119,8 +167,6 @@ def my_train(model, X, y, optimizer, num_epochs):
   this epoch alone, computed inside the loop.
 -         y_hat = model(X)\n >>>  && losses = [] >>> losses = []\n    y_hat = model(X)
 & loss.backward() >>> loss.backward(retain_graph=True)
-? These losses are from after each step: note the loss that the gradients come from.
-- losses.append(loss.item()) >>> losses.append(loss_fn(model(X), y).item())
 ? Only the last loss is returned; a list of all of them is wanted.
 - return losses >>> return losses[-1]
 - return losses >>> return losses[-1:]
@@ -128,8 +174,10 @@ def my_train(model, X, y, optimizer, num_epochs):
 -     return losses >>>         return losses
 ? These are sums over the samples: the mean squared error is wanted, `nn.MSELoss()`.
 - nn.MSELoss() >>> nn.MSELoss(reduction="sum")
-? `nn.MSELoss` is a class: make a loss function of it first, with parentheses, and call that.
+? `nn.MSELoss` is a class: `nn.MSELoss(y_hat, y)` makes no loss, but a loss function with strange
+  settings. Make the function first, `loss_fn = nn.MSELoss()`, then call it: `loss_fn(y_hat, y)`.
 - nn.MSELoss() >>> nn.MSELoss
+- loss_fn(y_hat, y) >>> nn.MSELoss(y_hat, y)
 ? That is the mean absolute error: `nn.MSELoss()` squares the differences.
 - nn.MSELoss() >>> nn.L1Loss()
 ? That is the sum over the outputs, the mean over the samples alone; `nn.MSELoss()` takes the mean
@@ -139,15 +187,17 @@ def my_train(model, X, y, optimizer, num_epochs):
 ? There is no factor 1/2 in the mean squared error.
 - loss_fn(y_hat, y) >>> loss_fn(y_hat, y) / 2
 ? The loss has no graph that leads back to the model: compute it outside of `no_grad`, and without
-  `detach`.
+  `detach`, `item` or `torch.tensor(…)` on the way.
 - loss = loss_fn(y_hat, y) >>> loss = loss_fn(y_hat, y).detach()
+- loss = loss_fn(y_hat, y) >>> loss = torch.tensor(loss_fn(y_hat, y).item())
+- y_hat = model(X) >>> y_hat = model(X).detach()
 ? `step` is called twice in an epoch.
 - optimizer.step() >>> optimizer.step(); optimizer.step()
 ? Each step takes one sample alone; all of `X` and `y` give the loss of an epoch, and there is one
   step for each epoch.
-def my_train(model, X, y, optimizer, num_epochs):
+def my_train_until(model, X, y, optimizer, goal, max_epochs):
     losses = []
-    for epoch in range(num_epochs):
+    for epoch in range(max_epochs):
         total = 0
         for x, target in zip(X, y):
             loss = nn.MSELoss()(model(x), target)
@@ -156,10 +206,12 @@ def my_train(model, X, y, optimizer, num_epochs):
             optimizer.step()
             total += loss.item()
         losses.append(total / len(X))
+        if losses[-1] <= goal:
+            break
     return losses
 ? The numbers are rounded: return them as they are.
-- loss.item() >>> round(loss.item(), 2)
-- loss.item() >>> round(loss.item(), 3)
+- return losses >>> return [round(loss, 2) for loss in losses]
+- return losses >>> return [round(loss, 3) for loss in losses]
 ? `None` comes back: is a `return` missing?
 - return losses >>> pass
 ? The loss before the training is noted twice: one number for each epoch.
@@ -171,19 +223,21 @@ def my_train(model, X, y, optimizer, num_epochs):
 ? The `optimizer` that is passed plays no part: call its `step`.
 -     losses = [] >>>     optimizer = torch.optim.SGD(model.parameters(), lr=0.03)\n    losses = []
 -     losses = [] >>>     optimizer = torch.optim.Adam(model.parameters())\n    losses = []
-? One epoch is missing: `range(num_epochs)` has as many as are wanted.
-- range(num_epochs) >>> range(num_epochs - 1)
-? That is one epoch more than `num_epochs`.
-- range(num_epochs) >>> range(num_epochs + 1)
+? One epoch is missing where the goal is not reached: `range(max_epochs)` has as many as are wanted.
+- range(max_epochs) >>> range(max_epochs - 1)
+? Where the goal is not reached, that is one epoch more than `max_epochs`.
+- range(max_epochs) >>> range(max_epochs + 1)
 ? The trained model comes back; the list of the losses is wanted.
 - return losses >>> return model
+? The number of epochs comes back; the list of their losses is wanted.
+- return losses >>> return len(losses)
 ? The losses are added up; one number for each epoch is wanted.
 - return losses >>> return sum(losses)
 - return losses >>> return np.cumsum(losses)
 """),
-        cases=_loop_cases,
-        probe=_loop,
-        closing="Forward, loss, zero_grad, backward, step: the same losses to the last digit.",
+        cases=_until_cases,
+        probe=_until,
+        closing="The same losses to the last digit, and not one step too many.",
     ),
     Exercise(
         name="05.shapes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,8 +22,9 @@ from course_utils.exercises.values import Near, canonical, close, equal, stacked
 
 # What a library says, and what it means for somebody who has just begun.
 ADVICE = {
-    "does not require grad": "No tensor on the way asked for a gradient: make it with "
-    "`requires_grad=True` and compute with that very tensor, outside of `no_grad`.",
+    "does not require grad": "No graph leads back from that number: either no tensor on the way "
+    "asked for a gradient (`requires_grad=True`), or it was cut off by `detach`, `item`, "
+    "`torch.tensor(…)`, `argmax` or `no_grad`.",
     "a leaf Variable that requires grad": "The update itself must not be recorded: put it into "
     "`with torch.no_grad():`.",
     "backward through the graph a second": "The graph of that loss is used up: compute the loss "
@@ -63,11 +65,17 @@ ADVICE = {
     "line.",
     "cannot be used in an answer": "Work with the arguments alone.",
 }
+MADE_NOT_CALLED = re.compile(r"\bnn\.\w*Loss\((?!\))[^=]*,")  # nn.MSELoss(y_hat, y)
 NOT_FINITE = " Is something divided by 0, or does a number get too large on the way?"
 
 
-def advice(error: str) -> str:
-    """What to do about a library's error, with a space before it; "" for unknown ones."""
+def advice(error: str, line: str = "") -> str:
+    """What to do about a library's error in a line, with a space before it; "" for unknown ones."""
+    if re.search("(Boolean|truth) value", error) and MADE_NOT_CALLED.search(line):
+        return (
+            " `nn.MSELoss` and its like are classes: make the loss function first, "
+            "`loss_fn = nn.MSELoss()`, and call that: `loss_fn(y_hat, y)`."
+        )
     return next((f" {text}" for part, text in ADVICE.items() if part in error), "")
 
 
@@ -100,7 +108,7 @@ def generic(
         )
     if got.error:
         where = f", in the line `{got.line}`" if got.line else ""
-        return f"{call} raised {got.error}{where}.{advice(got.error)}"
+        return f"{call} raised {got.error}{where}.{advice(got.error, got.line)}"
     changed = next((mine.outcomes[k].changed for k in failing if mine.outcomes[k].changed), ())
     if changed:
         what = f"`{changed[0]}`" if changed[0] else "its arguments"

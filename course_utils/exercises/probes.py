@@ -69,17 +69,17 @@ def next_argument(result: Any, like: Any) -> Any:
 def through_layer(answer: Any, *batches: Any) -> dict[str, Any]:
     """A probe of a layer class with `forward` and `backward`.
 
-    ``batches`` are two pairs (inputs, dout). One object takes both batches, one after the other;
+    ``batches`` are two pairs (inputs, G). One object takes both batches, one after the other;
     before its first way back a second object sees the second batch, which it must not notice.
     """
-    (first, dout), (second, dout2) = batches
+    (first, G), (second, G2) = batches
     layer, other = made(answer), made(answer)
     seen: dict[str, Any] = {"`forward`": canonical(need_method(layer, "forward")(*first))}
     need_method(other, "forward")(*second)
-    seen["`backward`"] = canonical(need_method(layer, "backward")(dout))
+    seen["`backward`"] = canonical(need_method(layer, "backward")(G))
     seen["`forward` of a second batch"] = canonical(layer.forward(*second))
-    seen["`backward` of a second batch"] = canonical(layer.backward(dout2))
-    seen["`backward` of another object"] = canonical(need_method(other, "backward")(dout2))
+    seen["`backward` of a second batch"] = canonical(layer.backward(G2))
+    seen["`backward` of another object"] = canonical(need_method(other, "backward")(G2))
     return seen
 
 

@@ -181,6 +181,8 @@ def test_an_exception_is_shown_with_input_and_line():
         (lambda x: None + x, "Something is None there"),
         (lambda x, y: x, "other arguments than the stub"),
         (lambda x: torch.ones(1).sum().backward(), "asked for a gradient"),
+        (lambda x: nn.MSELoss(x, 2 * x), "make the loss function first"),
+        (lambda x: nn.MSELoss(torch.tensor(x), x), "make the loss function first"),
     ],
 )
 def test_a_library_s_error_comes_with_advice(line, part):

@@ -35,15 +35,15 @@ def numbers(rng, *shape):
     return np.asarray(rng.normal(0, 2, shape))
 
 
-def assert_as_autograd(layer, function, *arrays, dout):
+def assert_as_autograd(layer, function, *arrays, G):
     """Output and all input gradients of ``layer`` equal those of ``function`` in float64."""
     tensors = [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
     wanted = function(*tensors)
     out = layer.forward(*arrays)
     assert np.shape(out) == tuple(wanted.shape)
     assert relative_error(out, wanted) <= MOST
-    wanted.backward(torch.tensor(dout, dtype=torch.float64))
-    grads = layer.backward(dout)
+    wanted.backward(torch.tensor(G, dtype=torch.float64))
+    grads = layer.backward(G)
     for got, tensor in zip(grads if isinstance(grads, tuple) else (grads,), tensors, strict=True):
         assert got.shape == tuple(tensor.shape) and got.dtype == np.float64
         assert relative_error(got, tensor.grad) <= MOST
@@ -53,8 +53,8 @@ def assert_as_autograd(layer, function, *arrays, dout):
 @given(st.sampled_from([ReLU, Sigmoid, Tanh]), SHAPES, SEEDS)
 def test_activations_equal_autograd(layer, shape, seed):
     rng = np.random.default_rng(seed)
-    x, dout = numbers(rng, *shape), numbers(rng, *shape)
-    assert_as_autograd(layer(), TORCH[layer], x, dout=dout)
+    x, G = numbers(rng, *shape), numbers(rng, *shape)
+    assert_as_autograd(layer(), TORCH[layer], x, G=G)
 
 
 @settings(max_examples=40, deadline=None)
@@ -62,8 +62,8 @@ def test_activations_equal_autograd(layer, shape, seed):
 def test_gates_equal_autograd(layer, shapes, seed):
     rng = np.random.default_rng(seed)
     x, y = (numbers(rng, *shape) for shape in shapes)
-    dout = numbers(rng, *np.broadcast_shapes(*shapes))
-    assert_as_autograd(layer(), TORCH[layer], x, y, dout=dout)
+    G = numbers(rng, *np.broadcast_shapes(*shapes))
+    assert_as_autograd(layer(), TORCH[layer], x, y, G=G)
 
 
 @settings(max_examples=40, deadline=None)
@@ -71,10 +71,10 @@ def test_gates_equal_autograd(layer, shapes, seed):
 def test_affine_equals_autograd(N, D, M, seed):
     rng = np.random.default_rng(seed)
     X, W, b = numbers(rng, N, D), numbers(rng, D, M), numbers(rng, M)
-    dout = numbers(rng, N, M)
+    G = numbers(rng, N, M)
     layer = Affine(W, b)
     tensors = [torch.tensor(a, requires_grad=True) for a in (W, b)]
-    assert_as_autograd(layer, lambda x: x @ tensors[0] + tensors[1], X, dout=dout)
+    assert_as_autograd(layer, lambda x: x @ tensors[0] + tensors[1], X, G=G)
     assert layer.dW.shape == (D, M) and layer.db.shape == (M,)
     assert relative_error(layer.dW, tensors[0].grad) <= MOST
     assert relative_error(layer.db, tensors[1].grad) <= MOST
@@ -127,9 +127,9 @@ def test_a_whole_network_equals_its_measured_gradient():
         return body, last, last.forward(out, y)
 
     body, last, _ = loss()
-    dout = last.backward()
+    G = last.backward()
     for layer in reversed(body):
-        dout = layer.backward(dout)
+        G = layer.backward(G)
     for name, value, got in (("W1", W1, body[0].dW), ("b1", b1, body[0].db),
                              ("W2", W2, body[2].dW), ("b2", b2, body[2].db)):  # fmt: skip
         measured = numerical_gradient(lambda v, name=name: loss(**{name: v})[2], value)
@@ -157,9 +157,9 @@ def test_an_update_in_place_reaches_the_layer_and_nothing_else_is_changed():
     W *= 2
     X = np.ones((1, 2))
     np.testing.assert_array_equal(layer.forward(X), [[4, 4, 4]])
-    dout = np.ones((1, 3))
-    layer.backward(dout)
-    assert (X == 1).all() and (dout == 1).all() and (W == 2).all() and (b == 0).all()
+    G = np.ones((1, 3))
+    layer.backward(G)
+    assert (X == 1).all() and (G == 1).all() and (W == 2).all() and (b == 0).all()
 
 
 def test_a_second_forward_replaces_the_memory_and_backward_may_be_repeated():
@@ -218,7 +218,7 @@ def test_affine_refuses_wrong_shapes():
         with pytest.raises(ValueError, match=r"it must be \(N, 2\)"):
             layer.forward(X)
     layer.forward(np.ones((4, 2)))
-    with pytest.raises(ValueError, match=r"dout has shape \(4, 2\).*\(4, 3\)"):
+    with pytest.raises(ValueError, match=r"G has shape \(4, 2\).*\(4, 3\)"):
         layer.backward(np.ones((4, 2)))
 
 

@@ -76,14 +76,17 @@ def test_example_of_the_docstring():
     assert repr(w) == "Scalar(3, grad=4)"
 
 
-def test_a_number_used_twice_gets_the_sum_and_a_second_call_starts_afresh():
-    x = Scalar(3.0)
+def test_a_number_used_twice_gets_the_sum_and_calls_add_up_as_in_torch():
+    x, tensor = Scalar(3.0), torch.tensor(3.0, requires_grad=True)
+    for leaf in (x, tensor):
+        for _ in range(2):
+            (leaf * leaf + leaf).backward()
+        (2 * leaf).backward()
+    assert x.grad == tensor.grad.item() == 16
     y = x * x + x
-    for _ in range(2):
-        y.backward()
-        assert x.grad == 7
-    (2 * x).backward()
-    assert x.grad == 2
+    y.zero_grad()
+    y.backward()
+    assert x.grad == 7
 
 
 def test_each_node_stands_once_and_after_its_inputs():

@@ -126,89 +126,94 @@ def MyNet(sizes):
     return nn.Sequential(*hidden, last)
 """,
     ],
-    "05.loop": [
+    "05.until": [
         """
-def my_train(model, X, y, optimizer, num_epochs):
+def my_train_until(model, X, y, optimizer, goal, max_epochs):
     losses = []
-    for _ in range(num_epochs):
+    while len(losses) < max_epochs:
+        optimizer.zero_grad()
+        loss = ((model(X) - y) ** 2).mean()
+        losses += [float(loss.detach())]
+        if losses[-1] <= goal:
+            return losses
+        loss.backward()
+        optimizer.step()
+    return losses
+""",
+        """
+def my_train_until(model, X, y, optimizer, goal, max_epochs):
+    losses = np.zeros(max_epochs)
+    for epoch in range(max_epochs):
+        loss = F.mse_loss(model(X), y)
+        losses[epoch] = loss.item()
+        if loss > goal:
+            optimizer.zero_grad(set_to_none=False)
+            loss.backward()
+            optimizer.step()
+        else:
+            return losses[: epoch + 1]
+    return losses
+""",
+        """
+def my_train_until(model, X, y, optimizer, goal, max_epochs):
+    losses = []
+    for _ in range(max_epochs):
         def closure():
             optimizer.zero_grad()
             loss = F.mse_loss(model(X), y)
             loss.backward()
-            losses.append(loss.item())
             return loss
+
+        with torch.no_grad():
+            losses.append(F.mse_loss(model(X), y).item())
+        if not losses[-1] > goal:
+            break
         optimizer.step(closure)
     return losses
 """,
         """
-def my_train(model, X, y, optimizer, num_epochs):
+def my_train_until(model, X, y, optimizer, goal, max_epochs):
+    model.train()
     loader = DataLoader(TensorDataset(X, y), batch_size=len(X))
     out = []
-    for _ in range(num_epochs):
+    for _ in range(max_epochs):
         for xb, yb in loader:
-            optimizer.zero_grad()
-            l = F.mse_loss(model(xb), yb)
-            l.backward()
+            loss = nn.MSELoss(reduction="mean")(model(xb), yb)
+            out.append(loss.tolist())
+            if out[-1] <= goal:
+                return tuple(out)
+            loss.backward()
             optimizer.step()
-            out.append(l.item())
-    return out
+            model.zero_grad()
+    return tuple(out)
 """,
         """
-def my_train(model, X, y, optimizer, num_epochs):
-    losses = np.zeros(num_epochs)
-    for epoch in range(num_epochs):
-        optimizer.zero_grad()
-        loss = ((model(X) - y) ** 2).mean()
-        loss.backward()
-        optimizer.step()
-        losses[epoch] = loss.item()
-    return losses
-""",
-        """
-def my_train(model, X, y, optimizer, num_epochs):
-    def closure():
-        optimizer.zero_grad(set_to_none=False)
-        loss = F.mse_loss(model(X), y)
-        loss.backward()
-        return loss
-
-    return [float(optimizer.step(closure)) for _ in range(num_epochs)]
-""",
-        """
-def my_train(model, X, y, optimizer, num_epochs):
-    model.train()
-    losses = []
-    while len(losses) < num_epochs:
-        loss = F.mse_loss(model(X), y)
-        losses += [float(loss.detach())]
-        loss.backward()
-        optimizer.step()
-        model.zero_grad()
-    return losses
-""",
-        """
-def my_train(model, X, y, optimizer, num_epochs):
+def my_train_until(model, X, y, optimizer, goal, max_epochs):
     params = [p for p in model.parameters()]
 
-    def epoch():
-        loss = torch.square(model(X) - y).sum() / y.numel()
-        for p, grad in zip(params, torch.autograd.grad(loss, params)):
-            p.grad = grad
-        optimizer.step()
-        return loss.tolist()
+    def epochs():
+        for _ in range(max_epochs):
+            loss = torch.square(model(X) - y).sum() / y.numel()
+            yield loss.item()
+            if loss.item() <= goal:
+                return
+            for p, grad in zip(params, torch.autograd.grad(loss, params)):
+                p.grad = grad
+            optimizer.step()
 
-    return tuple(epoch() for _ in range(num_epochs))
+    return list(epochs())
 """,
         """
-def my_train(model, X, y, optimizer, num_epochs):
-    losses = torch.zeros(num_epochs)
-    for k in range(num_epochs):
-        loss = nn.MSELoss(reduction="mean")(model(X), y)
-        optimizer.zero_grad()
-        loss.backward()
-        losses[k] = loss.detach()
-        optimizer.step()
-    return losses.tolist()
+def my_train_until(model, X, y, optimizer, goal, max_epochs):
+    if max_epochs == 0:
+        return []
+    loss = nn.MSELoss()(y, model(X))
+    if loss.item() <= goal:
+        return [loss.item()]
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return [loss.item(), *my_train_until(model, X, y, optimizer, goal, max_epochs - 1)]
 """,
     ],
     "05.shapes": [
@@ -370,7 +375,9 @@ EQUIVALENT = {
         "pairs = zip(sizes[:-1], sizes[1:]) >>> pairs = zip(sizes, sizes[1:])": "zip stops with "
         "the shorter one",
     },
-    "05.loop": {
+    "05.until": {
+        "if losses[-1] <= goal: >>> if losses[-1] < goal:": "no case hits the goal exactly: a loss "
+        "written in another way may differ in its last bit",
         "loss = loss_fn(y_hat, y) >>> loss = loss_fn(y, y_hat)": "the square has no sign",
         "optimizer.zero_grad() >>> model.zero_grad()": "the optimizer has the model's parameters",
     },
