@@ -20,11 +20,12 @@ from course_utils.exercises import get_exercise, judging, running
 from course_utils.exercises.exercise import Exercise, NotYet
 from course_utils.exercises.running import Outcome
 from course_utils.exercises.world import kept_world
-from tests.notebooks.drawing import called, parsed, reads, stored
+from tests.notebooks.drawing import SHOWS, called, free, parsed, stored
 
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Lambda)
-STRAIGHT = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Import, ast.ImportFrom)
-ASKING = {"check", "predict"}
+MAKING = (ast.Assign, ast.AnnAssign, ast.AugAssign)
+STRAIGHT = (*MAKING, ast.Expr, ast.Import, ast.ImportFrom)
+NOT_PASTED = SHOWS | {"check", "predict"}
 
 
 def refuse_all(name: str, notebook: str, names: dict[str, Any]) -> None:
@@ -57,7 +58,7 @@ def candidates(
                 except Exception:  # it needs what the function around it has
                     continue
                 yield f"[{number}] {getattr(node, 'name', 'lambda')}", made
-        if not called(tree) & ASKING:
+        if not called(tree) & NOT_PASTED:
             for label, node in bodies(tree.body, exercise):
                 yield f"[{number}] {label}", defined(node, dict(names))
     yield from ((name, value) for name, value in list(names.items()) if is_own(name, value))
@@ -81,25 +82,27 @@ def defined(node: ast.AST, names: dict[str, Any]) -> Any:
 
 
 def bodies(lines: list[ast.stmt], exercise: Exercise) -> Iterator[tuple[str, ast.FunctionDef]]:
-    """The stub with the lines of a cell for a body; each name that they make is returned once, and
-    each two that follow each other.
+    """The stub with the lines of a cell for a body. Each name that they make of the arguments is
+    returned once, and each two that follow each other.
 
-    The lines that make the arguments go. Of one argument, it may have any name in the cell.
+    The lines that make the arguments go. Of one argument, it may have the name of any that do.
     """
     if exercise.is_class or not all(isinstance(line, STRAIGHT) for line in lines):
         return
+    lines = [line for line in lines if isinstance(line, MAKING)]
     arguments = set(exercise.stub_parameters)
-    others = sorted(set().union(reads(lines), *map(stored, lines)) - arguments)
-    for other in ["", *(others if len(arguments) == 1 else [])]:
-        given = arguments | {other}
-        kept = [s for s in lines if not isinstance(s, ast.Expr) and not stored(s) & given]
-        assigned = [line for line in kept if not isinstance(line, ast.Import | ast.ImportFrom)]
-        made = list(dict.fromkeys(name for line in assigned for name in sorted(stored(line))))
+    others = sorted(set().union(*map(stored, lines)) - arguments) if len(arguments) == 1 else []
+    for other in ["", *others]:
+        given, made = arguments | {other}, []
+        kept = [line for line in lines if not stored(line) & given]
+        for line in kept:
+            if free(line) & given.union(made):
+                made += sorted(stored(line) - set(made))
         same = ast.parse(f"{other} = {min(arguments)}").body if other else []
         for wanted in [*made, *map(", ".join, pairwise(made))]:
             stub = ast.parse(exercise.stub.strip()).body[0]
-            stub.body = [*same, *kept, *ast.parse(f"({wanted})").body]
-            stub.body[-1] = ast.Return(stub.body[-1].value)
+            answer = ast.parse(wanted, mode="eval").body
+            stub.body = [*same, *kept, ast.Return(answer)]
             label = f"lines that make {wanted}" + (f" of {other}" if other else "")
             yield label, ast.fix_missing_locations(stub)
 
