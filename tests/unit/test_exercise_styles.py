@@ -18,9 +18,9 @@ from course_utils.exercises.judging import judge
 EVERY = [exercise for chapter in chapters() for exercise in exercises_of(chapter)]
 # Where the prompt itself asks for something that a style does not give.
 NOT_THESE: dict[str, dict[str, str]] = {
-    "05.loop": {"graph": "the prompt asks for plain numbers, which hold no graph"},
+    "05.until": {"graph": "the prompt asks for plain numbers, which hold no graph"},
     "05.module": {"lists": "the gradient must come back through a module's output"},
-    "06.image": {"lists": "the prompt asks for a tensor"},
+    "06.picture": {"lists": "the prompt asks for a tensor or an array of bytes"},
     "12.predict": {"graph": "the prompt asks for probabilities without a graph"},
 }
 
