@@ -124,60 +124,74 @@ def my_slope(f, x):
     ),
     Exercise(
         name="02.chain_rule",
-        title="the chain rule by hand",
+        title="the chain rule by hand, over two ways",
         prompt=r"""
-A neuron answers $\hat y = w x + b$ (all numbers). Its loss is $L = (\hat y - t)^2$ with the target
-$t$. Work out $\partial L/\partial w$ and $\partial L/\partial b$ on paper, and return the two, in
-this order, without autograd.
+A neuron listens to itself: what it says first is what it hears next. With the same $w$ and $b$ both
+times, $h = w x + b$ and $\hat y = w h + b$ (all numbers). The loss is $L = (\hat y - y)^2$ with the
+target $y$. Work out $\partial L/\partial w$ and $\partial L/\partial b$ on paper, and return the
+two numbers, in this order, without autograd.
 """,
         stub='''
-def my_neuron_gradients(w, b, x, target):
+def my_neuron_gradients(w, b, x, y):
     """(dL/dw, dL/db), two numbers."""
     raise NotImplementedError
 ''',
         hints=(
-            "Three links: how L changes with ŷ, how ŷ changes with w, how ŷ changes with b.",
-            "dL/dŷ = 2 (ŷ − t). One more w changes ŷ by x, one more b changes it by 1.",
+            "w acts on ŷ along two ways: directly in w·h, and through h. So does b. Slopes along a "
+            "way multiply, and the ways add up.",
+            "dL/dŷ = 2 (ŷ − y). Directly, one more w changes ŷ by h. Through h it changes h by x, "
+            "and one more h changes ŷ by w.",
         ),
         solution="""
-def my_neuron_gradients(w, b, x, target):
-    error = w * x + b - target
-    return 2 * error * x, 2 * error
+def my_neuron_gradients(w, b, x, y):
+    h = w * x + b
+    error = w * h + b - y
+    return 2 * error * (h + w * x), 2 * error * (1 + w)
 """,
         wrong=mistakes(r"""
-? The factor 2 is missing: the derivative of (ŷ − t)² with respect to ŷ is 2 (ŷ − t).
-- 2 * error * x, 2 * error >>> error * x, error
-? The sign is wrong: the error is ŷ − t, not t − ŷ.
-- w * x + b - target >>> target - w * x - b
-? The inner derivative is missing in ∂L/∂w: one more w changes ŷ by x.
-- error * x, >>> error,
-? Your first number is the derivative with respect to x; asked is that for w.
-- error * x, >>> error * w,
+? That is the neuron of the chapter, which answers once. Here it answers twice.
+def my_neuron_gradients(w, b, x, y):
+    error = w * x + b - y
+    return 2 * error * x, 2 * error
+? The factor 2 is missing: the derivative of (ŷ − y)² with respect to ŷ is 2 (ŷ − y).
+- 2 * error * (h + w * x), 2 * error >>> error * (h + w * x), error
+? The sign is wrong: the error is ŷ − y, not y − ŷ.
+- w * h + b - y >>> y - w * h - b
+? One of the two ways of w is missing: w acts directly on ŷ, and through h.
+- (h + w * x) >>> h
+- (h + w * x) >>> (w * x)
+- (h + w * x) >>> x
+- (h + w * x), 2 * error * (1 + w) >>> h, 2 * error
+- (h + w * x), 2 * error * (1 + w) >>> (w * x), 2 * error * w
+? One of the two ways of b is missing: b acts directly on ŷ, and through h.
+- (1 + w) >>> 1
+- (1 + w) >>> w
+? What comes through h must be multiplied by w: one more h changes ŷ by w.
+- (h + w * x) >>> (h + x)
+- (1 + w) >>> 2
+- (h + w * x), 2 * error * (1 + w) >>> (h + x), 2 * error * 2
+? Ways add up; only the links along one way are multiplied.
+- (h + w * x) >>> (h * w * x)
+- (h + w * x), 2 * error * (1 + w) >>> (h * w * x), 2 * error * w
 ? The order is ∂L/∂w first, then ∂L/∂b.
-- 2 * error * x, 2 * error >>> 2 * error, 2 * error * x
-? b is not multiplied by anything: one more b changes ŷ by 1.
-- , 2 * error >>> , 2 * error * x
-- , 2 * error >>> , 2 * error * b
-? The neuron's b is missing in the error.
--  + b >>> 
-? The target is missing: the error is ŷ − t.
--  - target >>> 
+- 2 * error * (h + w * x), 2 * error * (1 + w) >>> 2 * error * (1 + w), 2 * error * (h + w * x)
 ? The derivative of a square is no square: 2 times the error.
-- error * x, 2 * error >>> error**2 * x, 2 * error**2
-- 2 * error * x, 2 * error >>> error**2 * x, error**2
+- error * (h + w * x), 2 * error * >>> error**2 * (h + w * x), 2 * error**2 *
+? The target is missing: the error is ŷ − y.
+-  - y >>> 
 ? That is the loss; asked are its two derivatives.
-- 2 * error * x, 2 * error >>> error**2
-? Both derivatives have a factor 2; in one of them it is missing.
-- , 2 * error >>> , error
-- return 2 * error >>> return error
-? The outer derivative is missing: 2 (ŷ − t) is a factor of both.
-- 2 * error * x, 2 * error >>> x, 1
-- 2 * error * x, 2 * error >>> 2 * x, 2
+- 2 * error * (h + w * x), 2 * error * (1 + w) >>> error**2
+? The outer derivative is missing: 2 (ŷ − y) is a factor of both.
+- 2 * error * (h + w * x), 2 * error * (1 + w) >>> h + w * x, 1 + w
+- 2 * error * (h + w * x), 2 * error * (1 + w) >>> 2 * (h + w * x), 2 * (1 + w)
+? Your first number is the derivative with respect to x; asked is that for w.
+- (h + w * x), >>> (w * w),
 """),
         cases=_neuron_cases,
         rules=(autograd(False),),
-        closing="What you did on paper, autograd does for every operation of a network.",
-        examples=(("my_neuron_gradients(1.0, 0.5, 2.0, 3.0)", "[-2.0, -1.0]"),),
+        closing="A weight that is used twice collects from both ways. So does every weight of a "
+        "network that reads a text word by word.",
+        examples=(("my_neuron_gradients(2.0, 0.5, 1.0, 4.0)", "[13.5, 9.0]"),),
     ),
     Exercise(
         name="02.sharper_gradient",

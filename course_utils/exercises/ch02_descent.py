@@ -18,17 +18,23 @@ def _valley(x: Any) -> Any:
 
 def _descend_cases(r: np.random.Generator) -> Iterator[Case]:
     label = "with grad(x) = 2x + 0.3x³"
-    for start, lr, num_steps in (
-        ([1.0, -2.0], 0.1, 2),
-        ([1.0, -2.0], 0.05, 5),
-        ([[0.5], [1.5]], 0.3, 3),
-        ([2.0], 0.1, 0),
-        ([-1.5], 0.2, 1),
-        ([0.0, 1.0], 0.25, 4),
-        ([0.0], 0.1, 3),
-        (r.normal(size=(2, 3)), 0.02, 8),
+    for start, lr, small, max_steps in (
+        ([1.0, -2.0], 0.1, 0.5, 2),
+        ([2.0, 1.0], 0.05, 1.0, 40),
+        ([0.01, -2.0], 0.1, 3.0, 30),
+        ([-1.5], 0.2, 1.0, 20),
+        ([1.0, -1.0], 0.1, 0.5, 30),
+        ([0.6, 0.6, 0.6, 0.6], 0.1, 1.0, 20),
+        ([[0.5], [1.5]], 0.3, 0.05, 3),
+        ([2.0], 0.1, 0.1, 0),
+        ([1.0, 1.0], 0.1, 0.4, 1),
+        ([0.01, -0.02], 0.25, 0.5, 4),
+        (r.normal(size=(2, 3)), 0.02, 0.3, 8),
+        (r.normal(size=3), 0.1, 0.2, 50),
     ):
-        yield case(_valley, np.array(start), lr, num_steps, label=label)
+        yield case(_valley, np.array(start), lr, small, max_steps, label=label)
+    twice = "with grad(x) = 2x"
+    yield case(lambda x: 2 * x, np.array([8.0]), 0.25, 8.0, 3, label=twice)  # 16, then just 8
 
 
 def _line_cases(r: np.random.Generator) -> Iterator[Case]:
@@ -65,42 +71,69 @@ def _jacobian_cases(r: np.random.Generator) -> Iterator[Case]:
 DESCENT = (
     Exercise(
         name="02.descend",
-        title="gradient descent that leaves the start alone",
+        title="a descent that knows when to stop",
         prompt=r"""
-Walk downhill: $x \leftarrow x - \eta\,\nabla f(x)$, `num_steps` times, with the learning rate
-$\eta$ = `lr`. `grad(x)` gives the gradient, `start` is an array. Return the list of **all** points,
-the start and the point after each step: `num_steps + 1` arrays. `start` must be unchanged
-afterwards.
+Walk downhill: $x \leftarrow x - \eta\,\nabla f(x)$ with the learning rate $\eta$ = `lr`. `grad(x)`
+gives the gradient, `start` is an array. Look at the gradient before each step: if *every* entry of
+it, without its sign, is smaller than `small`, stop. After `max_steps` steps stop in any case. Return
+the list of **all** points, start included. `start` must be unchanged afterwards.
 """,
         stub='''
-def my_descend(grad, start, lr, num_steps):
-    """The points on the way, start included: a list of num_steps + 1 arrays."""
+def my_descend(grad, start, lr, small, max_steps):
+    """The points on the way, start included: a list of arrays."""
     raise NotImplementedError
 ''',
         hints=(
-            "A list that begins with the start, and a loop that appends one new point per step.",
-            "`x = x - lr * grad(x)` makes a new array. `x -= …` changes the old one, which is also "
-            "in your list, and is the caller's `start`.",
+            "A list that begins with the start, and a loop that looks at the gradient, leaves with "
+            "`break` or appends one new point.",
+            "`abs(g).max()` is the largest entry of g without its sign. `x = x - lr * g` makes a "
+            "new array; `x -= …` changes the old one, which is the caller's `start`.",
         ),
         solution="""
-def my_descend(grad, start, lr, num_steps):
+def my_descend(grad, start, lr, small, max_steps):
     x = start
     path = [x]
-    for _ in range(num_steps):
-        x = x - lr * grad(x)
+    for _ in range(max_steps):
+        g = grad(x)
+        if abs(g).max() < small:
+            break
+        x = x - lr * g
         path.append(x)
     return path
 """,
         wrong=mistakes(r"""
-? `start` was changed: `x -= …` writes into the caller's array. Write `x = x - lr * grad(x)`, or
-  begin with a copy.
+? `start` was changed: `x -= …` writes into the caller's array. Write `x = x - lr * g`, or begin with a
+  copy.
 - x = x - lr >>> x -= lr
-- x = x - lr * grad(x)\n        path.append(x) >>> x -= lr * grad(x)\n        path.append(x + 0)
+- x = x - lr * g\n        path.append(x) >>> x -= lr * g\n        path.append(x + 0)
 - path = [x] >>> path = [x + 0]
-& x = x - lr * grad(x)\n        path.append(x) >>> x -= lr * grad(x)\n        path.append(x + 0)
+& x = x - lr * g\n        path.append(x) >>> x -= lr * g\n        path.append(x + 0)
 ? All points of your list are the same array: `x -= …` changes it after it was appended. Make a new
-  array in each step, `x = x - lr * grad(x)`.
+  array in each step, `x = x - lr * g`.
 - x = start >>> x = start + 0 && x = x - lr >>> x -= lr
+? It never stops early: look at the gradient before each step.
+- abs(g).max() < small >>> False
+? A negative entry may be steep too: compare the gradient without its sign.
+- abs(g).max() >>> g.max()
+? Every entry must be small: the smallest one, their mean, their sum or one of them does not tell.
+- abs(g).max() >>> abs(g).min()
+- abs(g).max() >>> abs(g.sum())
+- abs(g).max() >>> abs(g).mean()
+- abs(g).max() >>> abs(g).reshape(-1)[0]
+? Each entry is compared by itself with `small`; yours compares the length of the whole gradient, or
+  the sum of its entries without sign.
+- abs(g).max() >>> (g**2).sum() ** 0.5
+- abs(g).max() >>> abs(g).sum()
+? The gradient is compared with `small`, not the step, the point or the square.
+- abs(g).max() >>> abs(lr * g).max()
+- abs(g).max() >>> abs(x).max()
+- abs(g).max() >>> (g**2).max()
+? A gradient of exactly `small` is not smaller than it: there it goes on.
+- < small >>> <= small
+? It goes one step too far: look at the gradient before the step.
+-         if abs(g).max() < small:\n            break\n        x = x - lr * g\n        path.append(x) >>>         x = x - lr * g\n        path.append(x)\n        if abs(g).max() < small:\n            break
+? `max_steps` is ignored: after so many steps it stops in any case.
+- range(max_steps) >>> range(1000)
 ? The path goes uphill: subtract the gradient.
 - x - lr >>> x + lr
 ? The start itself is missing: it is the first point of the list.
@@ -108,35 +141,30 @@ def my_descend(grad, start, lr, num_steps):
 ? Return all the points, not only the last one.
 - return path >>> return path[-1]
 - return path >>> return path[-1:]
-? One step is missing: num_steps steps, and so num_steps + 1 points.
-- range(num_steps) >>> range(num_steps - 1)
-? That is one step too many: num_steps steps, and so num_steps + 1 points.
-- range(num_steps) >>> range(num_steps + 1)
+? One step is missing: up to max_steps steps, and so up to max_steps + 1 points.
+- range(max_steps) >>> range(max_steps - 1)
+? That is one step too many: at most max_steps steps, and so max_steps + 1 points.
+- range(max_steps) >>> range(max_steps + 1)
 ? The learning rate is missing: multiply the gradient by lr.
-- lr * grad(x) >>> grad(x)
+- lr * g >>> g
 ? The gradient must be computed anew at each point, inside the loop.
 - grad(x) >>> grad(start)
-? That is the sign of the gradient; multiply the gradient itself by lr.
-- grad(x) >>> np.sign(grad(x))
 ? Each step begins at the point before it; yours begins at the start.
 - x = x - lr >>> x = start - lr
-? These are the gradients or the steps; wanted are the points that they lead to.
-- path.append(x) >>> path.append(grad(x))
-- path.append(x) >>> path.append(lr * grad(x))
+? These are the gradients; wanted are the points that they lead to.
+- path.append(x) >>> path.append(g)
 ? The point is stored before the step: the last one is missing, and the start is there twice.
-- x = x - lr * grad(x)\n        path.append(x) >>> path.append(x)\n        x = x - lr * grad(x)
+- x = x - lr * g\n        path.append(x) >>> path.append(x)\n        x = x - lr * g
 ? It returns inside the loop, after the first step.
 -     return path >>>         return path\n    return path
-? It stops early, where the gradient is 0; all num_steps steps are wanted.
-- x = x - lr >>> if not np.any(np.asarray(grad(x))):\n            break\n        x = x - lr
 """),
         cases=_descend_cases,
         pure=True,
-        closing="The caller's start is untouched: a second run begins where the first one began.",
+        closing="It stops where it is flat, and the caller's start is untouched.",
         examples=(
             (
-                "my_descend(lambda x: 2 * x, np.array([5.0]), 0.1, 3)",
-                "[[5.0], [4.0], [3.2], [2.56]]",
+                "my_descend(lambda x: 2 * x, np.array([5.0]), 0.1, 7.0, 10)",
+                "[[5.0], [4.0], [3.2]]",
             ),
         ),
     ),
@@ -245,7 +273,7 @@ def my_fit_line(x, y, lr, num_steps):
         title="a whole Jacobian, row by row",
         prompt=r"""
 `f` takes a tensor `x` of shape (n,) and returns a tensor of shape (m,). Return its Jacobian, shape
-(m, n), with $J_{ij} = \partial y_i / \partial x_j$. One call of `backward(v)` gives one
+(m, n), with $J_{ij} = \partial f_i / \partial x_j$. One call of `backward(v)` gives one
 vector–Jacobian product $v^\top J$. Choose $v$ such that it is row $i$.
 """,
         stub='''

@@ -1,4 +1,4 @@
-"""Chapter 03, neurons and networks: a gate, softmax, the slope of tanh, a forward pass."""
+"""Chapter 03, neurons and networks: a gate, log-softmax, the slope of tanh, a forward pass."""
 
 from __future__ import annotations
 
@@ -122,32 +122,44 @@ def my_nor():
         closing="Negative weights and a positive bias: it fires until somebody objects.",
     ),
     Exercise(
-        name="03.softmax",
-        title="a softmax that survives large numbers",
+        name="03.log_softmax",
+        title="the logarithm of a softmax, without overflow",
         prompt=r"""
-Write the softmax $y_k = e^{z_k} / \sum_j e^{z_j}$. `z` is one sample of shape $(K,)$ or a batch of
-shape $(N, K)$; each sample is normalised by itself. It must survive 1010, 1000, 990 and scores of
-any other size, far below 0 or far apart, and must not change its argument. (The example is rounded
-to four decimals.)
+Training wants the *logarithm* of the probabilities: $\log p_k = z_k - \log \sum_j e^{z_j}$. The array
+`z` is one sample of shape $(C,)$ or a batch of shape $(N, C)$; each sample stands by itself. It must
+survive 1010, 1000, 990 and scores of any other size, far below 0 or far apart. So do not take the
+softmax first: a probability that is rounded to 0 has the logarithm $-\infty$. `z` stays as it is.
+(The example is rounded to four decimals.)
 """,
         stub='''
-def my_softmax(z):
-    """Probabilities in the shape of z."""
+def my_log_softmax(z):
+    """The logarithms of the probabilities, in the shape of z."""
     raise NotImplementedError
 ''',
         hints=(
-            "Subtract the largest score of each sample before you take the exponential.",
-            "`axis=-1, keepdims=True`, for the maximum and for the sum, serves both shapes.",
+            "Subtract the largest score of each sample first: that changes nothing in log p, "
+            "because it cancels.",
+            "With s = z − max: log p = s − log Σ eˢ. Maximum and sum go along `axis=-1`, with "
+            "`keepdims=True`.",
         ),
         solution="""
-def my_softmax(z):
+def my_log_softmax(z):
     z = np.asarray(z)
-    e = np.exp(z - z.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+    s = z - z.max(axis=-1, keepdims=True)
+    return s - np.log(np.exp(s).sum(axis=-1, keepdims=True))
 """,
         wrong=mistakes(r"""
-? NaN comes out: an overflow, exp(1010) is infinite. Subtract the largest score of each sample first.
--  - z.max(axis=-1, keepdims=True) >>> 
+? An exponential overflows: exp(1010) is infinite. Subtract the largest score of each sample first.
+- z - z.max(axis=-1, keepdims=True) >>> z
+? The logarithm is taken last: a probability that was rounded to 0 becomes −∞. Keep the score itself,
+  outside of exponential and logarithm.
+- return s - np.log(np.exp(s).sum(axis=-1, keepdims=True)) >>> return np.log(np.exp(s) / np.exp(s).sum(axis=-1, keepdims=True))
+? A small number is added to the probabilities before the logarithm: unlikely classes get a wrong one.
+- return s - np.log(np.exp(s).sum(axis=-1, keepdims=True)) >>> return np.log(np.exp(s) / np.exp(s).sum(axis=-1, keepdims=True) + 1e-12)
+- return s - np.log(np.exp(s).sum(axis=-1, keepdims=True)) >>> return np.log(np.exp(s) / np.exp(s).sum(axis=-1, keepdims=True) + 1e-8)
+- return s - np.log(np.exp(s).sum(axis=-1, keepdims=True)) >>> return np.log(np.maximum(np.exp(s) / np.exp(s).sum(axis=-1, keepdims=True), 1e-300))
+? These are the probabilities; wanted are their logarithms.
+- return s - np.log(np.exp(s).sum(axis=-1, keepdims=True)) >>> return np.exp(s) / np.exp(s).sum(axis=-1, keepdims=True)
 ? It is shifted by another number than the largest score of the sample: far from that number the
   exponentials become infinite, or all of them 0.
 - z.max >>> z.mean
@@ -156,56 +168,57 @@ def my_softmax(z):
 - z.max(axis=-1, keepdims=True) >>> z[..., -1:]
 - z.max(axis=-1, keepdims=True) >>> np.median(z, axis=-1, keepdims=True)
 - z.max(axis=-1, keepdims=True) >>> z.mean()
-- z.max(axis=-1, keepdims=True) >>> z.sum(axis=-1, keepdims=True)
 - z.max(axis=-1, keepdims=True) >>> abs(z).max(axis=-1, keepdims=True)
 - z.max(axis=-1, keepdims=True) >>> 1000
-? All numbers together sum to 1: you summed over the whole batch.
-- z.max(axis=-1, keepdims=True) >>> z.max() && e.sum(axis=-1, keepdims=True) >>> e.sum()
-- e.sum(axis=-1, keepdims=True) >>> e.sum()
-? The columns sum to 1, the rows do not: use the last axis.
-- z.max(axis=-1 >>> z.max(axis=0 && e.sum(axis=-1 >>> e.sum(axis=0
-- e.sum(axis=-1 >>> e.sum(axis=0
-? A sample gives NaN: it was shifted by the maximum of the whole batch, and all its exponentials
-  became 0. Subtract from each sample its own largest score.
+? A sample gets an infinite answer: it was shifted by the maximum of the whole batch, and all its
+  exponentials became 0. Subtract from each sample its own largest score.
 - z.max(axis=-1, keepdims=True) >>> z.max()
 - z.max(axis=-1, keepdims=True) >>> max(z.max(), 0.0)
 - z.max(axis=-1 >>> z.max(axis=0
-? Divide by the sum, so that a sample sums to 1.
--  / e.sum(axis=-1, keepdims=True) >>> 
--  / e.sum(axis=-1, keepdims=True) >>>  && z - z.max(axis=-1, keepdims=True) >>> z
-? The sums lost their dimension, and each row is divided by those of others: `keepdims=True`.
-- e.sum(axis=-1, keepdims=True) >>> e.sum(axis=-1)
-- e.sum(axis=-1, keepdims=True) >>> e.sum(axis=-1)
-& z.max(axis=-1, keepdims=True) >>> z.max(axis=-1)
-? The scores are divided, not their exponentials: both above and below the line stands an e.
-- e / e.sum >>> e / z.sum
-- e / e.sum >>> z / e.sum
+? All numbers are taken together: you summed over the whole batch.
+- z.max(axis=-1, keepdims=True) >>> z.max() && np.exp(s).sum(axis=-1, keepdims=True) >>> np.exp(s).sum()
+- np.exp(s).sum(axis=-1, keepdims=True) >>> np.exp(s).sum()
+? Your sums go down the columns, over the samples: use the last axis.
+- z.max(axis=-1 >>> z.max(axis=0 && np.exp(s).sum(axis=-1 >>> np.exp(s).sum(axis=0
+- np.exp(s).sum(axis=-1 >>> np.exp(s).sum(axis=0
+? The shift is taken off only once: either both terms are shifted, or it must be added again.
+- return s - >>> return z -
+? The logarithm is missing: from each score the logarithm of the sum goes off.
+- np.log(np.exp(s).sum(axis=-1, keepdims=True)) >>> np.exp(s).sum(axis=-1, keepdims=True)
+- return s - np.log(np.exp(s).sum(axis=-1, keepdims=True)) >>> return s
+? The sign is turned around: the logarithm of a probability is never above 0.
+- return s - np.log(np.exp(s).sum(axis=-1, keepdims=True)) >>> return np.log(np.exp(s).sum(axis=-1, keepdims=True)) - s
+? The logarithm of the sum goes off; yours is added.
+- return s - np.log >>> return s + np.log
+? Of the exponentials the sum is wanted, not the mean.
+- np.exp(s).sum >>> np.exp(s).mean
+? The logarithm is the natural one, the inverse of e^z.
+- np.log(np >>> np.log10(np
+- np.log(np >>> np.log2(np
+? The sums lost their dimension, and each row gets those of others: `keepdims=True`.
+- np.exp(s).sum(axis=-1, keepdims=True) >>> np.exp(s).sum(axis=-1)
 ? Scores that are cut off at a largest value are no longer different: shift them instead.
 - z - z.max(axis=-1, keepdims=True) >>> np.clip(z, -500, 500)
 - z - z.max(axis=-1, keepdims=True) >>> np.minimum(z, 700)
-? That is the logarithm of the answer.
-- return e / e.sum(axis=-1, keepdims=True) >>> return np.log(e / e.sum(axis=-1, keepdims=True))
-def my_softmax(z):
-    return F.log_softmax(torch.as_tensor(z), dim=-1)
 """),
         cases=_score_cases,
         pure=True,
-        closing="Subtracting the maximum changes nothing but the overflow: e^(z−m) / Σe^(z−m).",
-        examples=(("my_softmax(np.array([1010.0, 1000.0, 990.0]))", "[1.0, 0.0, 0.0]"),),
+        closing="PyTorch's cross-entropy does just this inside: chapter 07 tells.",
+        examples=(("my_log_softmax(np.array([1010.0, 1000.0, 990.0]))", "[0.0, -10.0, -20.0]"),),
     ),
     Exercise(
         name="03.tanh_slope",
         title="the slope of tanh, from its output",
         prompt=r"""
-The derivative of the sigmoid can be written with its *output*: $y(1-y)$. The hyperbolic tangent
-$y = \tanh z = \sinh z / \cosh z$ has such a form too, with $\sinh z = (e^z-e^{-z})/2$ and
+The derivative of the sigmoid can be written with its *output*: $a(1-a)$. The hyperbolic tangent
+$a = \tanh z = \sinh z / \cosh z$ has such a form too, with $\sinh z = (e^z-e^{-z})/2$ and
 $\cosh z = (e^z+e^{-z})/2$. Its derivative with respect to $z$ is $1/\cosh^2 z$, and
-$\cosh^2 z - \sinh^2 z = 1$. Find it: the argument is the output `y`, not `z`; it is an array, from
+$\cosh^2 z - \sinh^2 z = 1$. Find it: the argument is the output `a`, not `z`; it is an array, from
 −1 to 1, and stays as it is.
 """,
         stub='''
-def my_tanh_slope(y):
-    """dy/dz for y = tanh(z), an array in the shape of y."""
+def my_tanh_slope(a):
+    """da/dz for a = tanh(z), an array in the shape of a."""
     raise NotImplementedError
 ''',
         hints=(
@@ -213,40 +226,40 @@ def my_tanh_slope(y):
             "It gives 1 − tanh² z = 1 / cosh² z. What is tanh z called here?",
         ),
         solution="""
-def my_tanh_slope(y):
-    return 1 - y**2
+def my_tanh_slope(a):
+    return 1 - a**2
 """,
         wrong=mistakes(r"""
-? y is the output already: the tanh must not be taken again.
-- y**2 >>> np.tanh(y) ** 2
-- 1 - y**2 >>> 1 / np.cosh(y) ** 2
+? `a` is the output already: the tanh must not be taken again.
+- a**2 >>> np.tanh(a) ** 2
+- 1 - a**2 >>> 1 / np.cosh(a) ** 2
 ? That is the slope of the sigmoid; tanh has one of its own.
-- 1 - y**2 >>> y * (1 - y)
-? Nearly: y stands there with a square.
-- y**2 >>> y
-- y**2 >>> abs(y)
+- 1 - a**2 >>> a * (1 - a)
+? Nearly: `a` stands there with a square.
+- a**2 >>> a
+- a**2 >>> abs(a)
 ? The sign: cosh² − sinh² = 1, divided by cosh², gives 1 − tanh².
-- 1 - y**2 >>> 1 + y**2
-- 1 - y**2 >>> y**2 - 1
-? The difference itself has no square, only y has: parentheses too many.
-- 1 - y**2 >>> (1 - y) ** 2
-? That is the derivative of 1 − y², one step too far.
-- 1 - y**2 >>> -2 * y
-? That is tanh of y, or y itself; wanted is a slope.
-- 1 - y**2 >>> np.tanh(y)
-- 1 - y**2 >>> y
+- 1 - a**2 >>> 1 + a**2
+- 1 - a**2 >>> a**2 - 1
+? The difference itself has no square, only `a` has: parentheses too many.
+- 1 - a**2 >>> (1 - a) ** 2
+? That is the derivative of 1 − a², one step too far.
+- 1 - a**2 >>> -2 * a
+? That is tanh of `a`, or `a` itself; wanted is a slope.
+- 1 - a**2 >>> np.tanh(a)
+- 1 - a**2 >>> a
 ? The 1 is missing.
-- 1 - y**2 >>> -(y**2)
-- 1 - y**2 >>> y**2
-? A slope for each entry is wanted, in the shape of y.
-- 1 - y**2 >>> (1 - y**2).sum()
-- 1 - y**2 >>> (1 - y**2).mean()
-? That is 1/(1 − y²), the slope of the inverse function.
-- 1 - y**2 >>> 1 / (1 - y**2)
+- 1 - a**2 >>> -(a**2)
+- 1 - a**2 >>> a**2
+? A slope for each entry is wanted, in the shape of `a`.
+- 1 - a**2 >>> (1 - a**2).sum()
+- 1 - a**2 >>> (1 - a**2).mean()
+? That is 1/(1 − a²), the slope of the inverse function.
+- 1 - a**2 >>> 1 / (1 - a**2)
 """),
         cases=_output_cases,
         pure=True,
-        closing="Steepest where y = 0, and flat where y comes near ±1: there tanh is saturated.",
+        closing="Steepest where a = 0, and flat where a comes near ±1: there tanh is saturated.",
         examples=(("my_tanh_slope(np.array([0.0, 0.5, -0.5]))", "[1.0, 0.75, 0.75]"),),
     ),
     Exercise(

@@ -34,28 +34,28 @@ SLOPES = (
         name="03.gradients",
         title="the gradients of another network",
         prompt=r"""
-Take the network of section 5 and change two things: the hidden layer uses tanh, and the output
-has no activation. So $A = \tanh(XW_1 + b_1)$, $Y = AW_2 + b_2$, and the loss is
-$L = \frac{1}{N}\sum (Y - T)^2$ with $Y$ and $T$ of shape $(N, 1)$. Return the four gradients
-`dW1, db1, dW2, db2`, each in the shape of its parameter. Do it by hand; autograd may
-confirm it. The arguments stay as they are.
+Take the network of section 6 and change two things: the hidden layer uses tanh, and the output
+has no activation. So $A = \tanh(XW_1 + b_1)$, $\hat Y = AW_2 + b_2$, and the loss is
+$L = \frac{1}{N}\sum (\hat Y - Y)^2$ with $\hat Y$ and $Y$ of shape $(N, 1)$. Return the four
+gradients `dW1, db1, dW2, db2`, each in the shape of its parameter. Do it by hand; autograd may
+confirm it. The arguments are arrays and stay as they are.
 """,
         stub='''
-def my_gradients(X, T, W1, b1, W2, b2):
+def my_gradients(X, Y, W1, b1, W2, b2):
     """dW1, db1, dW2, db2 of the mean squared error."""
     raise NotImplementedError
 ''',
         hints=(
-            "D2 = ∂L/∂Z2 loses its factor y(1 − y): the output has no activation. What is left?",
-            "D1 = (D2 @ W2.T) times the slope of tanh, 1 − A². The rest is as in the chapter.",
+            "G2 = ∂L/∂Z2 loses its factor ŷ(1 − ŷ): the output has no activation. What is left?",
+            "G1 = (G2 @ W2.T) times the slope of tanh, 1 − A². The rest is as in the chapter.",
         ),
         solution="""
-def my_gradients(X, T, W1, b1, W2, b2):
+def my_gradients(X, Y, W1, b1, W2, b2):
     A = np.tanh(X @ W1 + b1)
-    Y = A @ W2 + b2
-    D2 = 2 * (Y - T) / len(X)
-    D1 = (D2 @ W2.T) * (1 - A**2)
-    return X.T @ D1, D1.sum(axis=0), A.T @ D2, D2.sum(axis=0)
+    Y_hat = A @ W2 + b2
+    G2 = 2 * (Y_hat - Y) / len(X)
+    G1 = (G2 @ W2.T) * (1 - A**2)
+    return X.T @ G1, G1.sum(axis=0), A.T @ G2, G2.sum(axis=0)
 """,
         wrong=mistakes(r"""
 ? A·(1 − A) is the slope of the sigmoid; with tanh it is 1 − A².
@@ -66,41 +66,41 @@ def my_gradients(X, T, W1, b1, W2, b2):
 ? The 1/N of the mean is missing.
 -  / len(X) >>> 
 ? The 2 from the square is missing.
-- 2 * (Y - T) >>> (Y - T)
-? The slope of tanh is missing from D1.
+- 2 * (Y_hat - Y) >>> (Y_hat - Y)
+? The slope of tanh is missing from G1.
 -  * (1 - A**2) >>> 
 ? 1 − A² takes the output A of tanh as it is: not the sum before it, and no tanh of A.
 - (1 - A**2) >>> (1 - (X @ W1 + b1)**2)
 - (1 - A**2) >>> (1 - np.tanh(A)**2)
-? A bias gradient is a sum over the samples; the 1/N stands in D2 already.
-- D1.sum(axis=0) >>> D1.mean(axis=0) && D2.sum(axis=0) >>> D2.mean(axis=0)
-- D1.sum(axis=0) >>> D1.mean(axis=0)
-- D2.sum(axis=0) >>> D2.mean(axis=0)
-? The output has no activation here, so D2 has no factor such as Y·(1 − Y) or 1 − Y².
-- 2 * (Y - T) / >>> 2 * (Y - T) * Y * (1 - Y) /
-- 2 * (Y - T) / >>> 2 * (Y - T) * (1 - Y**2) /
-? The sign is turned around: the derivative of (Y − T)² is 2(Y − T).
-- (Y - T) >>> (T - Y)
+? A bias gradient is a sum over the samples; the 1/N stands in G2 already.
+- G1.sum(axis=0) >>> G1.mean(axis=0) && G2.sum(axis=0) >>> G2.mean(axis=0)
+- G1.sum(axis=0) >>> G1.mean(axis=0)
+- G2.sum(axis=0) >>> G2.mean(axis=0)
+? The output has no activation here, so G2 has no factor such as Ŷ·(1 − Ŷ) or 1 − Ŷ².
+- 2 * (Y_hat - Y) / >>> 2 * (Y_hat - Y) * Y_hat * (1 - Y_hat) /
+- 2 * (Y_hat - Y) / >>> 2 * (Y_hat - Y) * (1 - Y_hat**2) /
+? The sign is turned around: the derivative of (Ŷ − Y)² is 2(Ŷ − Y).
+- (Y_hat - Y) >>> (Y - Y_hat)
 ? The output goes through an activation; here it has none.
-- Y = A @ W2 + b2 >>> Y = np.tanh(A @ W2 + b2)
-- Y = A @ W2 + b2 >>> Y = 1 / (1 + np.exp(-(A @ W2 + b2)))
+- Y_hat = A @ W2 + b2 >>> Y_hat = np.tanh(A @ W2 + b2)
+- Y_hat = A @ W2 + b2 >>> Y_hat = 1 / (1 + np.exp(-(A @ W2 + b2)))
 ? The order is dW1, db1, dW2, db2.
-- X.T @ D1, D1.sum(axis=0), A.T @ D2, D2.sum(axis=0) >>> A.T @ D2, D2.sum(axis=0), X.T @ D1, D1.sum(axis=0)
-- X.T @ D1, D1.sum(axis=0), A.T @ D2 >>> X.T @ D1, A.T @ D2, D1.sum(axis=0)
+- X.T @ G1, G1.sum(axis=0), A.T @ G2, G2.sum(axis=0) >>> A.T @ G2, G2.sum(axis=0), X.T @ G1, G1.sum(axis=0)
+- X.T @ G1, G1.sum(axis=0), A.T @ G2 >>> X.T @ G1, A.T @ G2, G1.sum(axis=0)
 ? Each gradient has the shape of its parameter: a bias has one dimension.
-- D1.sum(axis=0) >>> D1.sum(axis=0, keepdims=True) && D2.sum(axis=0) >>> D2.sum(axis=0, keepdims=True)
-- D1.sum(axis=0) >>> D1.sum(axis=0, keepdims=True)
-- D2.sum(axis=0) >>> D2.sum(axis=0, keepdims=True)
-- D2.sum(axis=0) >>> D2.sum()
+- G1.sum(axis=0) >>> G1.sum(axis=0, keepdims=True) && G2.sum(axis=0) >>> G2.sum(axis=0, keepdims=True)
+- G1.sum(axis=0) >>> G1.sum(axis=0, keepdims=True)
+- G2.sum(axis=0) >>> G2.sum(axis=0, keepdims=True)
+- G2.sum(axis=0) >>> G2.sum()
 ? The gradient of a bias is summed over the samples, dimension 0.
-- D1.sum(axis=0) >>> D1.sum() && D2.sum(axis=0) >>> D2.sum()
-- D1.sum(axis=0) >>> D1 && D2.sum(axis=0) >>> D2
+- G1.sum(axis=0) >>> G1.sum() && G2.sum(axis=0) >>> G2.sum()
+- G1.sum(axis=0) >>> G1 && G2.sum(axis=0) >>> G2
 ? A bias is missing in the forward pass: both layers add theirs.
 - X @ W1 + b1 >>> X @ W1 && A @ W2 + b2 >>> A @ W2
 - X @ W1 + b1 >>> X @ W1
 - A @ W2 + b2 >>> A @ W2
 ? Those are the parameters after a step; wanted are the gradients.
-- return X.T @ D1, D1.sum(axis=0), A.T @ D2, D2.sum(axis=0) >>> return W1 - X.T @ D1, b1 - D1.sum(axis=0), W2 - A.T @ D2, b2 - D2.sum(axis=0)
+- return X.T @ G1, G1.sum(axis=0), A.T @ G2, G2.sum(axis=0) >>> return W1 - X.T @ G1, b1 - G1.sum(axis=0), W2 - A.T @ G2, b2 - G2.sum(axis=0)
 ? Divide by N, the number of samples, not by the number of inputs or hidden units.
 - len(X) >>> X.shape[1]
 - len(X) >>> len(W2)

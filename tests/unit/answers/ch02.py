@@ -38,24 +38,40 @@ def my_slope(f, x):
 """,
     ],
     "02.chain_rule": [
-        "my_neuron_gradients = lambda w, b, x, t: np.array([x, 1]) * 2 * (w * x + b - t)",
         """
-def my_neuron_gradients(w, b, x, target):
-    y_hat = w * x + b
-    dL_dy = 2 * (y_hat - target)
-    return [dL_dy * x, dL_dy]
+my_neuron_gradients = lambda w, b, x, y: (
+    np.array([2 * w * x + b, w + 1]) * 2 * (w * w * x + w * b + b - y)
+)
 """,
         """
-def my_neuron_gradients(w, b, x, target):
-    dw = 2 * w * x**2 + 2 * b * x - 2 * target * x
-    db = 2 * w * x + 2 * b - 2 * target
-    return torch.tensor([dw, db])
+def my_neuron_gradients(w, b, x, y):
+    h = w * x + b
+    y_hat = w * h + b
+    d_y_hat = 2 * (y_hat - y)
+    d_h = w * d_y_hat
+    return [h * d_y_hat + x * d_h, d_y_hat + d_h]
 """,
         """
-def my_neuron_gradients(w, b, x, target):
-    def slope():
-        return -2 * (target - (b + x * w))
-    return slope() * x, slope()
+def my_neuron_gradients(w, b, x, y):
+    h = x * w + b
+    dw, db = h + w * x, 1 + w
+    return torch.tensor([dw, db]) * (-2) * (y - (h * w + b))
+""",
+        """
+def my_neuron_gradients(w, b, x, y):
+    # the answer and its two slopes, carried along step by step
+    value, dw, db = x, 0, 0
+    for _ in range(2):
+        value, dw, db = w * value + b, value + w * dw, w * db + 1
+    return 2 * (value - y) * dw, 2 * (value - y) * db
+""",
+        """
+def my_neuron_gradients(w, b, x, y):
+    def loss(w, b):
+        return (w * (w * x + b) + b - y) ** 2
+    e = 1e-4
+    dw = (loss(w + e, b) - loss(w - e, b)) / (2 * e)
+    return dw, (loss(w, b + e) - loss(w, b - e)) / (2 * e)
 """,
     ],
     "02.sharper_gradient": [
@@ -115,47 +131,52 @@ def my_sharper_gradient(f, X, *, h=0.01):
     ],
     "02.descend": [
         """
-def my_descend(grad, start, lr, num_steps):
-    path = np.empty((num_steps + 1, *np.shape(start)))
-    path[0] = start
-    for step in range(num_steps):
-        path[step + 1] = path[step] - lr * grad(path[step])
-    return path
-""",
-        """
-def my_descend(grad, start, lr, num_steps):
-    x = torch.tensor(start)
-    path = [x.clone()]
-    for _ in range(num_steps):
-        x -= lr * grad(x)
-        path.append(x.clone())
-    return path
-""",
-        """
-def my_descend(grad, start, lr, num_steps):
+def my_descend(grad, start, lr, small, max_steps):
     path = [start.copy()]
-    while len(path) <= num_steps:
+    while len(path) <= max_steps and np.abs(grad(path[-1])).max() >= small:
         path.append(path[-1] - lr * grad(path[-1]))
     return tuple(path)
 """,
         """
-def my_descend(grad, start, lr, num_steps):
-    if num_steps == 0:
-        return [start]
-    return [start] + my_descend(grad, start - lr * grad(start), lr, num_steps - 1)
+def my_descend(grad, start, lr, small, max_steps):
+    x = torch.tensor(start)
+    path = [x.clone()]
+    for step in range(max_steps):
+        slope = grad(x)
+        if torch.all(slope.abs() < small):
+            return path
+        x -= lr * slope
+        path.append(x.clone())
+    return path
 """,
         """
-def my_descend(grad, start, *, lr, num_steps):
+def my_descend(grad, start, lr, small, max_steps):
+    g = grad(start)
+    if max_steps == 0 or all(-small < entry < small for entry in g.ravel()):
+        return [start]
+    return [start] + my_descend(grad, start - lr * g, lr, small, max_steps - 1)
+""",
+        """
+def my_descend(grad, start, *, lr, small, max_steps):
     path = [start.clone().detach()]
-    for _ in range(num_steps):
-        path.append(torch.sub(path[-1], grad(path[-1]), alpha=lr))
+    for _ in range(max_steps):
+        g = grad(path[-1])
+        if not (g.abs() >= small).any():
+            break
+        path.append(torch.sub(path[-1], g, alpha=lr))
     return torch.stack(path)
 """,
         """
-from itertools import accumulate
-my_descend = lambda grad, start, lr, num_steps: list(
-    accumulate(range(num_steps), lambda x, _: x - lr * grad(x), initial=start)
-)
+def my_descend(grad, start, lr, small, max_steps):
+    def points(x):
+        yield x
+        for _ in range(max_steps):
+            g = np.asarray(grad(x))
+            if np.linalg.norm(g.ravel(), ord=np.inf) < small:
+                return
+            x = x - lr * g
+            yield x
+    return list(points(np.array(start)))
 """,
     ],
     "02.fit_line": [
@@ -275,23 +296,25 @@ def my_jacobian(f, x):
 """,
     ],
 }
+_BOTH = "return (2 * error * (h + w * x), 2 * error * (1 + w))"
 EQUIVALENT = {
     "02.chain_rule": {
-        "error = w * x + b - target >>> error = b + w * x - target": "the order does not matter",
-        "error = w * x + b - target >>> error = x * w + b - target": "the order does not matter",
-        "return (2 * error * x, 2 * error) >>> return (error * 2 * x, 2 * error)": (
-            "the order does not matter"
-        ),
-        "return (2 * error * x, 2 * error) >>> return (x * (2 * error), 2 * error)": (
-            "the order does not matter"
-        ),
+        change: "the order does not matter"
+        for change in (
+            "error = w * h + b - y >>> error = b + w * h - y",
+            "h = w * x + b >>> h = b + w * x",
+            f"{_BOTH} >>> return ((h + w * x) * (2 * error), 2 * error * (1 + w))",
+            f"{_BOTH} >>> return (2 * error * (h + w * x), (1 + w) * (2 * error))",
+            f"{_BOTH} >>> return (2 * error * (h + w * x), error * 2 * (1 + w))",
+            f"{_BOTH} >>> return (2 * error * (w * x + h), 2 * error * (1 + w))",
+        )
+    },
+    "02.descend": {
+        "x = x - lr * g >>> x = x - g * lr": "the order does not matter",
     },
     "02.sharper_gradient": {
         "X[index] = old + step * h >>> X[index] = old + h * step": "the order does not matter",
         "total = 0.0 >>> total = -0.0": "minus zero is zero",
-    },
-    "02.descend": {
-        "x = x - lr * grad(x) >>> x = x - grad(x) * lr": "the order does not matter",
     },
     "02.fit_line": {
         "loss = ((w * x + b - y) ** 2).mean() >>> loss = ((b + w * x - y) ** 2).mean()": (

@@ -9,44 +9,42 @@ RIGHT = {
         "def my_nor(scale=20):\n    return {'w': -scale}['w'], -scale, np.float32(scale / 2)",
         "def my_nor():\n    return nn.Parameter(-torch.ones(2))[0], torch.tensor([-1.0]), 0.75",
     ],
-    "03.softmax": [
-        "my_softmax = lambda z: torch.softmax(torch.as_tensor(z, dtype=torch.float32), dim=-1)",
+    "03.log_softmax": [
+        "my_log_softmax = lambda z: torch.log_softmax(torch.as_tensor(z).float(), dim=-1)",
         """
-def my_softmax(z):
+def my_log_softmax(z):
     if z.ndim == 1:
-        e = np.exp(z - max(z))
-        return [value / sum(e) for value in e]
-    return [my_softmax(row) for row in z]
+        top = max(z)
+        return [value - top - math.log(sum(math.exp(v - top) for v in z)) for value in z]
+    return [my_log_softmax(row) for row in z]
 """,
         """
-def my_softmax(z):
-    shifted = z - torch.max(z, dim=-1, keepdim=True).values
-    return shifted.exp() / shifted.exp().sum(-1, keepdim=True)
+def my_log_softmax(z):
+    top = torch.max(z, dim=-1, keepdim=True).values
+    return z - (top + torch.log(torch.exp(z - top).sum(-1, keepdim=True)))
 """,
         """
-def my_softmax(z):
+def my_log_softmax(z):
     z = z.T - z.max(-1)
-    e = np.exp(z)
-    return (e / e.sum(0)).T
+    return (z - np.log(np.exp(z).sum(0))).T
 """,
         """
-def my_softmax(z):
+def my_log_softmax(z):
     z = z.clone().requires_grad_()
-    return (z - z.logsumexp(-1, keepdim=True)).exp()
+    return z - z.logsumexp(-1, keepdim=True)
 """,
         """
-def my_softmax(z):
-    differences = np.asarray(z)[..., None, :] - np.asarray(z)[..., :, None]
-    return 1 / np.exp(differences).sum(-1)
+def my_log_softmax(z):
+    z = np.asarray(z)
+    return z - np.logaddexp.reduce(z, axis=-1, keepdims=True)
 """,
-        "my_softmax = nn.Softmax(dim=-1)",
+        "my_log_softmax = nn.LogSoftmax(dim=-1)",
         """
-def my_softmax(z):
-    z = z.copy()
-    z -= z.max(axis=-1, keepdims=True)
-    np.exp(z, out=z)
-    z /= z.sum(axis=-1, keepdims=True)
-    return z
+def my_log_softmax(z):
+    s = z.copy()
+    s -= s.max(axis=-1, keepdims=True)
+    s -= np.log(np.exp(s).sum(axis=-1, keepdims=True))
+    return s
 """,
     ],
     "03.tanh_slope": [
@@ -58,7 +56,7 @@ def my_tanh_slope(y):
         "def my_tanh_slope(y):\n    return 1 - torch.as_tensor(y).float().square()",
         "def my_tanh_slope(y):\n    return np.array([1 - v * v for v in y.flat]).reshape(y.shape)",
         "def my_tanh_slope(y):\n    return np.ones_like(y) - np.multiply(y, y)",
-        "def my_tanh_slope(*, y):\n    slope = y.copy()\n    slope *= -y\n    return slope + 1",
+        "def my_tanh_slope(*, a):\n    slope = a.copy()\n    slope *= -a\n    return slope + 1",
     ],
     "03.forward": [
         """
@@ -213,24 +211,21 @@ EQUIVALENT = {
             "-2.0, -1.0, 1.0",
         )
     },
-    "03.softmax": {
-        "e = np.exp(z - z.max(axis=-1, keepdims=True)) >>> "
-        "e = -np.exp(z - z.max(axis=-1, keepdims=True))": "two signs cancel in the quotient",
+    "03.log_softmax": {
+        "s = z - z.max(axis=-1, keepdims=True) >>> s = z - z.max(axis=-1, keepdims=True) + 1": (
+            "a shift of all scores cancels"
+        ),
         "z = np.asarray(z) >>> pass": "arrays are arrays already",
         "z = np.asarray(z) >>> z = z": "arrays are arrays already",
-        "z = np.asarray(z) >>> z = np.asarray(z) + 1": "a shift of all scores changes nothing",
     },
     "03.tanh_slope": {
-        "return 1 - y ** 2 >>> return 0 - y ** 2 + 1": "the order does not matter",
-        "return 1 - y ** 2 >>> return 1 - y ** 2 + 0": "nothing is added",
+        "return 1 - a ** 2 >>> return 0 - a ** 2 + 1": "the order does not matter",
+        "return 1 - a ** 2 >>> return 1 - a ** 2 + 0": "nothing is added",
     },
     "03.forward": {
         "A = 1 / (1 + np.exp(-(A @ W + b))) >>> A = 1 / (1 + np.exp(-(b + A @ W)))": (
             "the order does not matter"
         ),
         "return A @ W + b >>> return b + A @ W": "the order does not matter",
-    },
-    "03.gradients": {
-        "D2 = 2 * (Y - T) / len(X) >>> D2 = 2 * (Y - T) / len(T)": "X and T are equally long",
     },
 }
