@@ -1,4 +1,4 @@
-"""Chapter 06, data: count batches, read an image, standardise; a dataset and loaders beside it."""
+"""Chapter 06, data: count batches, write an image, sum up a data set; loaders beside them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from course_utils.exercises.ch06_dataset import EXERCISES as DATASET
@@ -22,43 +23,55 @@ def _count_cases(r: np.random.Generator) -> Iterator[Case]:
         yield case(n, batch_size, True)
 
 
-def _tensor(answer: Callable, size: tuple[int, ...], top: int, seed: int) -> dict[str, Any]:
-    """What becomes of a random image whose pixels lie below ``top``."""
-    from PIL import Image
-
-    pixels = np.random.default_rng(seed).integers(0, top, size).astype(np.uint8)
-    image = Image.fromarray(pixels)
-    got = answer(image)
+def _picture(answer: Callable, x: Any) -> dict[str, Any]:
+    """What becomes of the image ``x``, of what type it is, and whether ``x`` is still the same."""
+    before = x.clone()
+    got = answer(x)
     if got is not None and not isinstance(got, Tensor | np.ndarray):
-        raise NotYet(f"A tensor is expected; an object of type {type(got).__name__} comes back.")
-    return {"the tensor": got, "a change in the image": not np.array_equal(image, pixels)}
+        raise NotYet(
+            f"A tensor or an array is expected; an object of type {type(got).__name__} comes back."
+        )
+    return {
+        "the picture": got,
+        "numbers of type uint8": str(getattr(got, "dtype", "")).endswith("uint8"),
+        "a change in `x`": not torch.equal(x, before),
+    }
 
 
-def _tensor_cases(r: np.random.Generator) -> Iterator[Case]:
-    for size, top in (
-        ((2, 3), 200),
-        ((2, 3, 3), 200),
-        ((3, 3, 3), 200),
-        ((4, 3), 256),
-        ((3, 3), 120),
-        ((5, 2, 3), 256),
-        ((3, 5, 3), 60),
-        ((1, 4, 3), 256),
-        ((1, 9), 2),
-        ((2, 2), 1),
+def _picture_cases(r: np.random.Generator) -> Iterator[Case]:
+    for size, low, high in (
+        ((1, 2, 3), 0, 200),
+        ((3, 2, 3), 0, 200),
+        ((3, 3, 3), 40, 256),
+        ((1, 4, 2), -60, 300),
+        ((3, 1, 4), -90, 340),
+        ((3, 5, 2), 30, 90),
+        ((1, 3, 3), -200, 100),
+        ((1, 3, 3), 150, 600),
+        ((1, 1, 4), 0, 256),
+        ((1, 3, 1), 0, 256),
+        ((3, 2, 1), 0, 256),
     ):
-        kind = ("a colour image" if len(size) == 3 else "a grey image") + ", all black" * (top == 1)
-        label = f"of {kind}, {size[1]} wide and {size[0]} high"
-        yield case(size, top, int(r.integers(1000)), label=label)
+        bytes_ = r.integers(low, high, size) + r.choice([-0.3, 0.0, 0.4], size)
+        shape = "a colour image" if size[0] == 3 else "a grey image"
+        beyond = " with values beyond 0 and 1" * (low < 0 or high > 256)
+        label = f"of {shape}, {size[2]} wide and {size[1]} high{beyond}"
+        yield case(bytes_ / 255, label=label)
 
 
-def _standardise_cases(r: np.random.Generator) -> Iterator[Case]:
-    X_train = r.random((40, 1, 3, 3)) ** 2
-    for X in (r.random((6, 1, 3, 3)) * 0.5 + 0.4, X_train.copy(), r.random((1, 3, 3)) + 1):
-        yield case(X_train, X)
-    colours = r.random((30, 3, 3, 4)) * np.array([1.0, 3.0, 0.3])[:, None, None] + 0.5
-    yield case(colours, 3 - colours[:4] ** 2)
-    yield case(colours, np.full((2, 3, 3, 4), 0.7))
+def _statistics_cases(r: np.random.Generator) -> Iterator[tuple]:
+    for sizes, shape, levels in (
+        ((20, 20, 7), (1, 6, 6), [0.3]),
+        ((16, 16, 5), (3, 6, 5), [0.5, 0.2, 0.8]),
+        ((25,), (2, 7, 4), [0.4, 0.1]),
+        ((30, 3), (3, 4, 8), [0.7, 0.3, 0.0]),
+    ):
+        batches = []
+        for n, shift in zip(sizes, (0.0, 0.5, -0.9), strict=False):
+            spread = r.uniform(0.1, 0.6, (shape[0], 1, 1))
+            means = np.array(levels)[:, None, None] + shift
+            batches.append(means + spread * r.normal(size=(n, *shape)))
+        yield (batches,)
 
 
 EXERCISES = (
@@ -122,150 +135,192 @@ def my_num_batches(n, batch_size, drop_last):
         ),
     ),
     Exercise(
-        name="06.image",
-        title="from a picture to a tensor",
+        name="06.picture",
+        title="back to a picture",
         prompt=r"""
-Turn a PIL image into a tensor of floating-point numbers from 0 to 1, channels first: (1, H, W) for
-a grey image, (3, H, W) for a colour one. `np.array(image)` gives you bytes of shape (H, W) or
-(H, W, 3).
+The way back: `x` is a tensor of floating-point numbers, shape (1, H, W) for a grey image or
+(3, H, W) for a colour one; 0 is black, 1 is full light. Return bytes (a tensor or an array of type
+uint8) as a picture file has them: shape (H, W) or (H, W, 3), each value rounded to the nearest
+whole number from 0 to 255. What lies below 0 or above 1 becomes 0 or 255. `x` stays as it is.
 """,
         stub='''
-def my_to_tensor(image):
-    """PIL image → tensor (C, H, W), values from 0 to 1."""
+def my_to_picture(x):
+    """Tensor (C, H, W), 0 to 1 → bytes (H, W) or (H, W, 3), 0 to 255."""
     raise NotImplementedError
 ''',
         hints=(
-            "Three steps: an array, the channels to the front, a division. A grey image has to get "
-            "a channel first.",
-            "`pixels[:, :, None]` gives a grey image its channel; `permute(2, 0, 1)` moves the "
-            "channels to the front; dividing bytes by 255 gives floating-point numbers.",
+            "Section 2.2 backwards: multiply, cut off, round, make bytes of it, move the axis. A "
+            "grey image has to lose its channel.",
+            "`clamp(0, 1)` cuts off, `round()` rounds, `to(torch.uint8)` makes bytes. The first "
+            "axis becomes the last: `permute(1, 2, 0)`.",
         ),
         solution="""
-def my_to_tensor(image):
-    pixels = torch.from_numpy(np.array(image))
-    if pixels.ndim == 2:
-        pixels = pixels[:, :, None]
-    return pixels.permute(2, 0, 1) / 255
+def my_to_picture(x):
+    pixels = (x.clamp(0, 1) * 255).round().to(torch.uint8)
+    if len(pixels) == 1:
+        return pixels[0]
+    return pixels.permute(1, 2, 0)
 """,
         wrong=mistakes(r"""
-? The values still go up to 255: divide by 255.
--  / 255 >>> .float()
--  / 255 >>> 
-? You divide by 256: white, 255, must become exactly 1.
-- 255 >>> 256
-? You divide by the brightest pixel of the image; divide by 255, so that a dark image stays dark.
-- / 255 >>> / pixels.max()
-? The channels are still last: PyTorch wants (C, H, W).
-- pixels.permute(2, 0, 1) / 255 >>> pixels / 255
-? `reshape` and `view` only cut the same numbers differently, and mix the colours: move the axis with
-  `permute` (or NumPy's `transpose`).
-- pixels.permute(2, 0, 1) >>> pixels.reshape(-1, *pixels.shape[:2])
-? Rows and columns are exchanged as well: the axes are (2, 0, 1), not (2, 1, 0).
-- (2, 0, 1) >>> (2, 1, 0)
-? In a colour image rows and columns are exchanged as well: the axes are (2, 0, 1).
-- (2, 0, 1) >>> (2, 1, 0) && pixels = pixels[:, :, None] >>> return pixels[None] / 255
-? A grey image has two axes, (H, W): give it a channel before `permute`.
--     if pixels.ndim == 2:\n        pixels = pixels[:, :, None]\n >>> 
-? The axes are (2, 0, 1): the last one comes first, and height stays before width.
-- (2, 0, 1) >>> (1, 2, 0)
-? A grey image has one channel: the shape is (1, H, W).
-- pixels = pixels[:, :, None] >>> return pixels / 255
-? A grey image is not divided by 255.
-- pixels = pixels[:, :, None] >>> return pixels[None]
-? The channel of a grey image comes first, (1, H, W); yours comes last.
-- pixels = pixels[:, :, None] >>> return pixels[:, :, None] / 255
-? You divide by 255 twice.
-- / 255 >>> / 255 / 255
-? The darkest pixel becomes 0 and the brightest 1; divide by 255, whatever the image holds.
-- pixels.permute(2, 0, 1) / 255 >>> (pixels.permute(2, 0, 1) - pixels.min()) / (pixels.max() - pixels.min())
-? Two things are missing for a grey image: the channel and the division by 255.
-- pixels = pixels[:, :, None] >>> return pixels
-? A grey image has one channel; you give it three.
-- np.array(image) >>> np.array(image.convert("RGB"))
-? A colour image keeps its three channels; you turn it grey.
-- np.array(image) >>> np.array(image.convert("L"))
-? Only white is not black: something rounds down, `//` or a type of whole numbers. Divide with `/`
-  and keep floating-point numbers.
-- / 255 >>> // 255
-? The values lie between −1 and 1; from 0 to 1 is wanted.
-- / 255 >>> / 127.5 - 1
-? A dimension too many: one image has three, (C, H, W); the batch comes later.
-- / 255 >>> [None] / 255
+? The fraction is cut off: round to the nearest whole number first.
+- .round() >>> 
+? Values below 0 or above 1 do not fit into a byte and come out as something else: cut them off
+  first.
+- .clamp(0, 1) >>> 
+- x.clamp(0, 1) >>> x.clamp(min=0)
+- x.clamp(0, 1) >>> x.clamp(max=1)
+? You multiply by 256: 1 must become 255.
+- * 255 >>> * 256
+? Bytes go up to 255: multiply before you round.
+-  * 255 >>> 
+? Rounding comes last: multiply by 255 first.
+- (x.clamp(0, 1) * 255).round() >>> (x.clamp(0, 1).round() * 255)
+? The channels are still first: a picture has shape (H, W, 3).
+- pixels.permute(1, 2, 0) >>> pixels
+? `reshape` and `view` cut the same numbers differently, and mix the colours: move the axis with
+  `permute`.
+- pixels.permute(1, 2, 0) >>> pixels.reshape(*pixels.shape[1:], 3)
+? Rows and columns are exchanged: height comes before width.
+- permute(1, 2, 0) >>> permute(2, 1, 0)
+? A grey picture has the shape (H, W), without a channel.
+-     if len(pixels) == 1:\n        return pixels[0]\n >>> 
+- return pixels[0] >>> return pixels
+? `squeeze()` drops every axis of length 1, also where a picture is one pixel high or wide.
+- pixels[0] >>> pixels.squeeze()
+-     if len(pixels) == 1:\n        return pixels[0]\n >>> 
+& pixels.permute(1, 2, 0) >>> pixels.permute(1, 2, 0).squeeze()
+? The numbers are right, but they are no bytes: make their type uint8.
+- .to(torch.uint8) >>> 
+- torch.uint8 >>> torch.int64
+? The darkest pixel becomes 0 and the brightest 255: keep the light of the picture, 0 to 1.
+- x.clamp(0, 1) >>> (x - x.min()) / (x.max() - x.min())
+? You divide by the brightest pixel: a dark picture is to stay dark.
+- x.clamp(0, 1) >>> x.clamp(0, 1) / x.max()
+? Your function changes `x`: a method whose name ends in `_` works in place.
+- x.clamp(0, 1) * 255 >>> x.clamp_(0, 1) * 255
+- x.clamp(0, 1) * 255 >>> x.clamp_(0, 1).mul_(255)
+? A colour picture keeps its three channels.
+- pixels.permute(1, 2, 0) >>> pixels[0]
+? Black and white are exchanged.
+- * 255 >>> * -255 + 255
 ? The colours come in the order blue, green, red: keep it.
-- np.array(image) >>> np.array(image)[..., ::-1].copy() if image.mode == "RGB" else np.array(image)
+- permute(1, 2, 0) >>> permute(1, 2, 0).flip(2)
+? That always rounds up; take the nearest whole number.
+- .round() >>> .ceil()
 """),
-        cases=_tensor_cases,
-        probe=_tensor,
-        closing="That is what `ToTensor` of torchvision does, for grey and for colour.",
+        cases=_picture_cases,
+        probe=_picture,
+        kinds=("tensor",),
+        closing="`Image.fromarray` makes a picture of it, and `save` a file.",
     ),
     *DATASET,
     Exercise(
-        name="06.standardise",
-        title="standardise new images",
+        name="06.statistics",
+        title="two numbers, batch by batch",
         prompt=r"""
-Standardise the images `X` for a network that was trained on `X_train`: one mean and one standard
-deviation for all pixels. `X` may be anything that comes later: validation images, test images, or a
-single photo. Both stay as they are; the standard deviation may divide by N or by N − 1.
+A training set of colour images does not fit into memory. It comes as a list `batches` of tensors
+(N, C, H, W); N may differ from batch to batch, the rest does not. Return the pair (mean, std) for
+standardising: for each channel one mean and one standard deviation over **all** pixels of all
+images, both of shape (C,). The standard deviation may divide by the number of pixels or by one
+less. The batches stay as they are.
 """,
         stub='''
-def my_standardise(X_train, X):
-    """X, standardised; same shape."""
+def my_statistics(batches):
+    """(mean, std), each of shape (C,), over all images of all batches."""
     raise NotImplementedError
 ''',
         hints=(
-            "Which images may you look at before the network is finished? Only those may give the "
-            "two numbers.",
-            "`X_train.mean()` and `X_train.std()` are one number each. Mind the brackets.",
+            "The mean of the batches' means is wrong when the batches differ in size, and so is "
+            "the mean of their standard deviations. Add up sums, and divide once.",
+            "Add up the number of pixels, their sum and the sum of their squares: "
+            "`batch.sum((0, 2, 3))` has one entry for each channel. The variance is the mean of "
+            "the squares minus the square of the mean.",
         ),
         solution="""
-def my_standardise(X_train, X):
-    mean, std = X_train.mean(), X_train.std()
-    return (X - mean) / std
+def my_statistics(batches):
+    n, total, squares = 0, 0, 0
+    for batch in batches:
+        n += batch.shape[0] * batch.shape[2] * batch.shape[3]
+        total = total + batch.sum((0, 2, 3))
+        squares = squares + (batch**2).sum((0, 2, 3))
+    mean = total / n
+    return mean, (squares / n - mean**2) ** 0.5
 """,
         wrong=mistakes(r"""
-? You use the mean and the standard deviation of X itself; only the training images may give them.
-- X_train.mean(), X_train.std() >>> X.mean(), X.std()
-? The statistics come from X_train and X together: X must not have a say in them.
-- mean, std = X_train.mean(), X_train.std() >>> every = np.append(X_train, X)
-& (X - mean) / std >>> (X - every.mean()) / every.std()
-- mean, std = X_train.mean(), X_train.std() >>> every = torch.cat([X_train.ravel(), X.ravel()])
-& (X - mean) / std >>> (X - every.mean()) / every.std()
-? You divide by the variance; the standard deviation is its root.
-- X_train.std() >>> X_train.var()
-? The mean is not subtracted.
-- (X - mean) >>> X
-? The division by the standard deviation is missing.
-- (X - mean) / std >>> X - mean
-? First subtract the mean, then divide: a pair of brackets is missing.
-- (X - mean) / std >>> X - mean / std
-? First subtract the mean, then divide: you divide first.
-- (X - mean) / std >>> X / std - mean
-? Each image of X gets numbers of its own; only the training images may give them.
-- mean, std = X_train.mean(), X_train.std() >>> mean = X.mean((-3, -2, -1), keepdims=True)
-& / std >>> / X.std((-3, -2, -1), keepdims=True)
-? The mean comes from X itself; it must come from the training images, too.
-- X_train.mean() >>> X.mean()
-? The standard deviation comes from X itself; it must come from the training images.
-- X_train.std() >>> X.std()
-? One mean and one standard deviation for *all* pixels, not one for each place.
-- X_train.mean(), X_train.std() >>> X_train.mean(0), X_train.std(0)
-? One mean and one standard deviation for *all* pixels, not one for each channel.
-- mean, std = X_train.mean(), X_train.std() >>> mean = X_train.mean((0, 2, 3))[:, None, None]
-& / std >>> / X_train.std((0, 2, 3))[:, None, None]
-? The training images come back; X is to be standardised.
-- (X - mean) >>> (X_train - mean)
-? Your function changes the images in place: return new ones.
-- return (X - mean) / std >>> X -= mean\n    X /= std\n    return X
-- return (X - mean) / std >>> X[:] = (X - mean) / std\n    return X
-? That brings X_train between 0 and 1; standardised means: mean 0, standard deviation 1.
-- mean, std = X_train.mean(), X_train.std() >>> mean, std = X_train.min(), X_train.max() - X_train.min()
-? The mean is added; it is to be subtracted.
-- X - mean >>> X + mean
+? You average the means of the batches: a short batch must count less.
+def my_statistics(batches):
+    mean = sum(batch.mean((0, 2, 3)) for batch in batches) / len(batches)
+    squares = sum((batch**2).mean((0, 2, 3)) for batch in batches) / len(batches)
+    return mean, (squares - mean**2) ** 0.5
+? The means and the standard deviations of the batches cannot be averaged: add up sums, and divide
+  once.
+def my_statistics(batches):
+    mean = sum(batch.mean((0, 2, 3)) for batch in batches) / len(batches)
+    return mean, sum(batch.std((0, 2, 3)) for batch in batches) / len(batches)
+? The mean is right. The standard deviations of the batches cannot be averaged: they know nothing
+  of the distances between the batches.
+def my_statistics(batches):
+    sizes = [len(batch) for batch in batches]
+    mean = sum(n * batch.mean((0, 2, 3)) for n, batch in zip(sizes, batches)) / sum(sizes)
+    std = sum(n * batch.std((0, 2, 3)) for n, batch in zip(sizes, batches)) / sum(sizes)
+    return mean, std
+def my_statistics(batches):
+    sizes = [len(batch) for batch in batches]
+    mean = sum(n * batch.mean((0, 2, 3)) for n, batch in zip(sizes, batches)) / sum(sizes)
+    var = sum(n * batch.var((0, 2, 3)) for n, batch in zip(sizes, batches)) / sum(sizes)
+    return mean, var**0.5
+def my_statistics(batches):
+    sizes = [len(batch) for batch in batches]
+    mean = sum(n * batch.mean((0, 2, 3)) for n, batch in zip(sizes, batches)) / sum(sizes)
+    return mean, sum(batch.std((0, 2, 3)) for batch in batches) / len(batches)
+? That is the variance; the standard deviation is its root.
+- (squares / n - mean**2) ** 0.5 >>> squares / n - mean**2
+? The square of the mean is not subtracted: the standard deviation is the scatter around the mean.
+- squares / n - mean**2 >>> squares / n
+? The mean itself is subtracted; it is its square.
+- mean**2 >>> mean
+? You divide by the number of images; each has many pixels.
+- batch.shape[0] * batch.shape[2] * batch.shape[3] >>> len(batch)
+- batch.shape[0] * batch.shape[2] * batch.shape[3] >>> batch.shape[0]
+& (squares / n - mean**2) ** 0.5 >>> abs(squares / n - mean**2) ** 0.5
+? You divide by the pixels of all channels together; each channel has its own mean.
+- batch.shape[0] * batch.shape[2] * batch.shape[3] >>> batch.size
+- batch.shape[0] * batch.shape[2] * batch.shape[3] >>> batch.numel()
+? One mean and one standard deviation for *each channel*, not one for all.
+def my_statistics(batches):
+    n = sum(batch.shape[0] * batch.shape[1] * batch.shape[2] * batch.shape[3] for batch in batches)
+    mean = sum(batch.sum() for batch in batches) / n
+    return mean, (sum((batch**2).sum() for batch in batches) / n - mean**2) ** 0.5
+? One mean and one standard deviation for each channel, not for each place of the picture.
+def my_statistics(batches):
+    n = sum(len(batch) for batch in batches)
+    mean = sum(batch.sum(0) for batch in batches) / n
+    return mean, (sum((batch**2).sum(0) for batch in batches) / n - mean**2) ** 0.5
+? Only the last batch counts: add up over all of them.
+- total = total + >>> total = && squares = squares + >>> squares = && n += >>> n =
+? Only the first batch counts: is something returned inside the loop?
+-     mean = total / n\n >>>         mean = total / n\n && return mean, >>>     return mean,
+? The sums of the last batch alone are divided by all pixels.
+- total = total + >>> total = && squares = squares + >>> squares =
+& (squares / n - mean**2) ** 0.5 >>> abs(squares / n - mean**2) ** 0.5
+- total = total + >>> total = && squares = squares + >>> squares =
+? The last batch is left out: it counts, whatever its size.
+- in batches >>> in batches[:-1] or batches
+? Mean and standard deviation are exchanged: the mean comes first.
+- return mean, (squares / n - mean**2) ** 0.5 >>> return (squares / n - mean**2) ** 0.5, mean
+? A pair is wanted, the mean and the standard deviation; one of them comes back.
+- return mean, (squares / n - mean**2) ** 0.5 >>> return mean
+- return mean, (squares / n - mean**2) ** 0.5 >>> return (squares / n - mean**2) ** 0.5
+? Sums come back: divide them by the number of pixels.
+- return mean, (squares / n - mean**2) ** 0.5 >>> return total, squares
+? Your function changes the batches themselves.
+- (batch**2).sum >>> np.square(batch, out=batch).sum
+- (batch**2).sum >>> batch.mul_(batch).sum
 """),
-        cases=_standardise_cases,
+        cases=_statistics_cases,
         pure=True,
         tolerance=4e-3,
-        closing="Two numbers from the training images, for every image that ever comes.",
+        closing="Three running sums are enough for a set of any size.",
     ),
     *LOADERS,
 )

@@ -1,4 +1,4 @@
-"""Chapter 07, losses: best constants, stable formulas from logits, soft targets, right averages."""
+"""Chapter 07, losses: best constants and soft targets; what comes of probabilities beside them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from course_utils.exercises.ch07_entropy import BCE_WITH_LOGITS, CROSS_ENTROPY
+from course_utils.exercises.ch07_entropy import DIVERGENCE, LABELLED, WEIGHTED_GRADIENT
 from course_utils.exercises.exercise import Case, Exercise, case, mistakes
 
 
@@ -18,28 +18,16 @@ def _constant_cases(r: np.random.Generator) -> Iterator[tuple]:
             yield y.copy(), loss
 
 
-def _batch_cases(r: np.random.Generator) -> Iterator[tuple]:
-    for losses, sizes in (
-        ([0.5, 0.3, 2.0], [64, 64, 8]),
-        ([0.2, 0.4], [32, 32]),
-        ([0.7], [5]),
-        ([0.5, 0.5, 0.25, 0.5], [8, 8, 8, 3]),
-        ([0.00021, 0.00013], [4, 1]),
+def _smooth_constant_cases(r: np.random.Generator) -> Iterator[Case]:
+    for values, beta in (
+        ([0.0, 1.0, 5.0], 1.0),
+        ([0.0, 9.0, 1.0, 0.0, 4.5], 10.0),
+        ([-7.0, -2.0, 1.5, 2.0, 9.0], 2.5),
+        ([6.0, -1.0, 0.5, 30.0, 2.0], 4.0),
+        ([-3.5], 2.0),
     ):
-        yield np.array(losses), np.array(sizes)
-    for count in (3, 6, 9):
-        yield r.exponential(size=count), r.integers(1, 40, count)
-
-
-def _smooth_l1_cases(r: np.random.Generator) -> Iterator[tuple]:
-    for beta in (0.5, 2.5, 1.0):
-        yield np.array([1.3, -2.0, 0.5, 4.0]), np.array([1.2, 1.0, 0.9, 2.0]), beta
-    yield np.array([0.3]), np.array([1.0]), 0.2
-    yield np.array([1.5, 0.0, -0.5]), np.array([1.0, 0.0, 0.25]), 0.5
-    yield np.array([0.0011, 0.0002]), np.array([0.001, 0.0025]), 0.001
-    yield np.array([0.3]), np.array([1.0]), 3.0
-    for size, beta in ((7, 0.1), (12, 0.8), (5, 4.0)):
-        yield r.normal(size=size) * 2, r.normal(size=size), beta
+        yield case(np.array(values), beta)
+    yield case(r.exponential(size=9) * 3 - 1, 0.7)
 
 
 def _target_cases(r: np.random.Generator) -> Iterator[Case]:
@@ -57,8 +45,8 @@ EXERCISES = (
         title="the best single number",
         prompt=r"""
 A model without inputs can only predict one number, the same for every sample. Return the number
-that makes the loss over the targets `y`, shape (N,) with N odd, as small as possible. `loss` is
-`"MSE"` or `"MAE"`. The array `y` stays as it is.
+that makes the loss over the targets, an array `y` of shape (N,) with N odd, as small as possible.
+`loss` is `"MSE"` or `"MAE"`. The array stays as it is.
 """,
         stub='''
 def my_best_constant(y, loss):
@@ -111,150 +99,99 @@ def my_best_constant(y, loss):
         ),
     ),
     Exercise(
-        name="07.mean_of_batches",
-        title="from the batches to the whole",
+        name="07.smooth_constant",
+        title="between mean and median",
         prompt=r"""
-A validation set was read in batches, and the last one was short. `batch_losses` holds the *mean*
-loss of each batch and `batch_sizes` the number of samples in each. Return the mean loss over all
-samples.
+Which constant prediction makes the *smooth L1* loss of the targets `y` smallest? No formula gives
+it, but its gradient leads there: target $y_i$ pulls at the constant $c$ with $(c - y_i)/\beta$, cut
+off at ±1. Find the $c$ at which the pulls cancel, right to three digits, by halving an interval or
+by some hundred steps of descent. `y` is an array (N,) with N odd, and stays as it is; `beta` lies
+above 0.
 """,
         stub='''
-def my_mean_of_batches(batch_losses, batch_sizes):
-    """The mean over all samples, from the means over the batches."""
+def my_smooth_constant(y, beta):
+    """The best constant prediction for the targets y under smooth L1."""
     raise NotImplementedError
 ''',
         hints=(
-            "Turn each mean back into a sum. How many samples were in it?",
-            "The sum of loss · size over the batches, divided by the sum of the sizes.",
+            "Write down the pull on c first: `((c - y) / beta).clip(-1, 1).sum()`. Above the best "
+            "c it is positive, below it negative.",
+            "The best c lies between the smallest and the largest target. Look at the pull in the "
+            "middle, keep the half in which the sign changes, and repeat that 50 times.",
         ),
         solution="""
-def my_mean_of_batches(batch_losses, batch_sizes):
-    total = sum(loss * size for loss, size in zip(batch_losses, batch_sizes))
-    return total / sum(batch_sizes)
+def my_smooth_constant(y, beta):
+    low, high = y.min(), y.max()
+    for _ in range(50):
+        middle = (low + high) / 2
+        pull = ((middle - y) / beta).clip(-1, 1).sum()
+        if pull > 0:
+            high = middle
+        else:
+            low = middle
+    return middle
 """,
         wrong=mistakes(r"""
-? The batches count the same, but the samples should: a short batch weighs less.
-def my_mean_of_batches(batch_losses, batch_sizes):
-    return sum(batch_losses) / len(batch_losses)
-? A batch of n samples counts n times: weigh each mean by n.
-- loss * size >>> loss
-? That is the sum over all samples; divide by their number.
--  / sum(batch_sizes) >>> 
-? Divide by the number of samples, not by the number of batches.
-- / sum(batch_sizes) >>> / len(batch_sizes)
-? Means of batches cannot be added up.
-def my_mean_of_batches(batch_losses, batch_sizes):
-    return sum(batch_losses)
-? One number is wanted, the mean over all samples.
-def my_mean_of_batches(batch_losses, batch_sizes):
-    return [loss * size for loss, size in zip(batch_losses, batch_sizes)]
-def my_mean_of_batches(batch_losses, batch_sizes):
-    n = sum(batch_sizes)
-    return [loss * size / n for loss, size in zip(batch_losses, batch_sizes)]
-def my_mean_of_batches(batch_losses, batch_sizes):
-    return batch_losses
-? The last batch is short, and it counts: it must not be left out.
-- zip(batch_losses, batch_sizes) >>> zip(batch_losses[:-1], batch_sizes)
-- zip(batch_losses, batch_sizes) >>> zip(batch_losses[:-1], batch_sizes)
-& / sum(batch_sizes) >>> / max(1, sum(batch_sizes[:-1]))
-? Every batch has a size of its own; here all count as many samples as the first.
-- loss * size >>> loss * batch_sizes[0]
-? The mean loss of a batch is already divided by its size: multiply by it.
-- loss * size >>> loss / size
-def my_mean_of_batches(batch_losses, batch_sizes):
-    shares = [loss / size for loss, size in zip(batch_losses, batch_sizes)]
-    return sum(shares) / len(shares)
-? The fraction is cut off: divide with `/`.
-- / sum(batch_sizes) >>> // sum(batch_sizes)
-? Losses and sizes are exchanged: divide by the number of samples.
-- / sum(batch_sizes) >>> / sum(batch_losses)
+? That is the mean of the targets, the best constant of MSE: cut the pull of each target off at ±1.
+- .clip(-1, 1) >>> 
+def my_smooth_constant(y, beta):
+    return y.mean()
+? That is the median, the best constant of MAE: a target that is nearer than beta pulls less.
+- ((middle - y) / beta).clip(-1, 1) >>> np.sign(np.asarray(middle - y))
+def my_smooth_constant(y, beta):
+    return np.median(y)
+? `beta` plays no part: this is the best constant for beta = 1.
+- ((middle - y) / beta).clip(-1, 1) >>> (middle - y).clip(-1, 1)
+- / beta) >>> / 1)
+? The middle of the range is best for none of the three losses.
+- range(50) >>> range(1)
+def my_smooth_constant(y, beta):
+    return (y.min() + y.max()) / 2
+? That runs the wrong way: where the pull, with (c − y) in it, is positive, the best c lies below.
+- pull > 0 >>> pull < 0
+- (middle - y) >>> (y - middle)
+? That is the loss, or the pull, at the best constant. Wanted is the constant itself.
+- return middle >>> return pull
+def my_smooth_constant(y, beta):
+    grid = np.linspace(y.min(), y.max(), 4001)
+    d = abs(grid[:, None] - np.asarray(y))
+    return np.where(d < beta, d**2 / (2 * beta), d - beta / 2).mean(1).min()
+? Leaving far targets out is not the same as cutting their pull off: they still pull with 1.
+def my_smooth_constant(y, beta):
+    return y[abs(y - np.median(y)) <= beta].mean()
+- .clip(-1, 1).sum() >>> [abs(middle - y) <= beta].sum()
+? That is one step from the median. From the new place the pulls are others: go on.
+def my_smooth_constant(y, beta):
+    c = np.median(y)
+    return c + (y - c).clip(-beta, beta).mean()
+? That is one step from the mean. From the new place the pulls are others: go on.
+def my_smooth_constant(y, beta):
+    c = y.mean()
+    return c + (y - c).clip(-beta, beta).mean()
+? One target for which the loss is small comes back; the best constant need not be a target.
+def my_smooth_constant(y, beta):
+    d = abs(y[:, None] - y)
+    return y[np.where(d < beta, d**2 / (2 * beta), d - beta / 2).mean(1).argmin()]
+? A few halvings are not enough for three digits.
+- range(50) >>> range(5)
+- range(50) >>> range(8)
 """),
-        cases=_batch_cases,
-        closing="`training.fit` and `training.evaluate` average in this way.",
-        kinds=("array", "tensor", "list"),
-        examples=(("my_mean_of_batches(np.array([1.0, 4.0]), np.array([3, 1]))", "1.75"),),
-    ),
-    Exercise(
-        name="07.smooth_l1",
-        title="smooth L1 with any β",
-        prompt=r"""
-With the error $d = |\hat y - y|$ the smooth L1 loss of one prediction is $d^2/(2\beta)$ for
-$d < \beta$ and $d - \beta/2$ otherwise. Return its mean over all predictions. `y_hat` and `y` have
-the same shape (N,) and stay as they are, and `beta` is a number above 0.
-""",
-        stub='''
-def my_smooth_l1(y_hat, y, beta):
-    """The mean smooth L1 loss, one number."""
-    raise NotImplementedError
-''',
-        hints=(
-            "Compute both pieces for all errors and choose between them, without `if`.",
-            "`np.where(d < beta, ..., ...)` takes its second argument where the condition holds.",
-        ),
-        solution="""
-def my_smooth_l1(y_hat, y, beta):
-    d = abs(y_hat - y)
-    return np.where(d < beta, d**2 / (2 * beta), d - beta / 2).mean()
-""",
-        wrong=mistakes(r"""
-? The errors keep their sign: take d = |ŷ − y| first.
-- abs(y_hat - y) >>> y_hat - y
-? The square is not divided by beta: near 0 it is d²/(2·beta).
-- (2 * beta) >>> 2
-? The factor ½ is missing: near 0 it is d²/(2·beta).
-- (2 * beta) >>> beta
-? Neither beta nor the factor ½ is in the square: near 0 it is d²/(2·beta).
--  / (2 * beta) >>> 
-? The square is divided by 2 and then multiplied by beta: the whole 2·beta stands below the line.
-- (2 * beta) >>> 2 * beta
-? The straight part is d − beta/2. Without beta/2 the curve jumps at d = beta.
-- d - beta / 2 >>> d
-? Subtracting ½ is right for beta = 1 only: the straight part is d − beta/2.
-- beta / 2) >>> 0.5)
-? The straight part is d − beta/2; you subtract another share of beta.
-- beta / 2) >>> beta)
-- beta / 2) >>> beta**2 / 2)
-? `beta` is not used: that is the loss for beta = 1.
--     d = >>>     beta = 1\n    d =
-? That is the Huber loss, beta times this one. Divide by beta.
-- np.where >>> beta * np.where
-? The two pieces are swapped: the square belongs to the small errors.
-- d < beta >>> d >= beta
-? That is the sum of the losses; return their mean.
-- .mean() >>> .sum()
-? One number is wanted, the mean of the losses.
-- .mean() >>> 
-? The pieces meet at d = beta for every beta, not at d = 1.
-- d < beta >>> d < 1
-? The pieces meet where d itself is beta, not its square.
-- d < beta >>> d**2 < beta
-? An error of exactly beta belongs to one of the pieces: to neither or to both is wrong.
-- np.where(d < beta, d**2 / (2 * beta), d - beta / 2) >>> np.select([d < beta, d > beta], [NEAR, FAR])
-& [NEAR, FAR] >>> [d**2 / (2 * beta), d - beta / 2]
-- np.where(d < beta, d**2 / (2 * beta), d - beta / 2) >>> ((d <= beta) * d**2 / (2 * beta) + FAR)
-& FAR >>> (d >= beta) * (d - beta / 2)
-? Each error chooses its piece for itself: here one decides for all.
-- d < beta >>> d.mean() < beta
-- d < beta >>> d.max() < beta
-- d < beta >>> d[0] < beta
-? That is the square for all errors; the large ones have a straight part.
-- d - beta / 2 >>> d**2 / (2 * beta)
-? That is the straight part for all errors; the small ones have a square.
-- d**2 / (2 * beta) >>> d - beta / 2
-"""),
-        cases=_smooth_l1_cases,
+        cases=_smooth_constant_cases,
         pure=True,
-        closing="A parabola and two straight lines that meet without a corner.",
+        tolerance=2e-3,
+        closing="With a small β it is nearly the median, with a large one nearly the mean.",
+        examples=(("my_smooth_constant(np.array([0.0, 1.0, 5.0]), 2.0)", "1.5"),),
     ),
-    BCE_WITH_LOGITS,
-    CROSS_ENTROPY,
+    DIVERGENCE,
+    WEIGHTED_GRADIENT,
+    LABELLED,
     Exercise(
         name="07.smooth_targets",
         title="targets for label smoothing",
         prompt=r"""
 Return the targets of label smoothing, shape (N, C): with the share $s$ = `smoothing` the true class
-gets $1 - s + s/C$ and every other class $s/C$. `labels` are class indices of shape (N,), and $C$ is
-`num_classes`.
+gets $1 - s + s/C$ and every other class $s/C$. `labels` is an array of class indices, shape (N,),
+and $C$ is `num_classes`.
 """,
         stub='''
 def my_smooth_targets(labels, num_classes, smoothing):

@@ -186,3 +186,11 @@ def test_controls_that_do_not_count_are_switched_off():
 def test_nonsense_is_refused(values):
     with pytest.raises(ValueError):
         loss_explorer(**values)
+
+
+def test_points_at_one_place_do_not_hide_each_other():
+    playground = loss_explorer()  # there MAE and smooth L1 have one gradient
+    gradients = [point.get_ydata()[0] for point in playground.points[1]]
+    sizes = [point.get_markersize() for point in playground.points[1]]
+    assert gradients[1] == gradients[2]
+    assert all(larger > smaller + 2 for larger, smaller in zip(sizes, sizes[1:], strict=False))

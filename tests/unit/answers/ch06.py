@@ -22,51 +22,38 @@ def my_num_batches(n, batch_size, drop_last):
     return np.floor(n / batch_size) if drop_last else np.ceil(n / batch_size)
 """,
     ],
-    "06.image": [
+    "06.picture": [
         """
-def my_to_tensor(image):
-    w, h = image.size
-    c = len(image.getbands())
-    data = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).view(h, w, c)
-    return data.permute(2, 0, 1).contiguous() / 255.0
+def my_to_picture(x):
+    return np.rint(np.clip(x.numpy(), 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0) if (
+        len(x) == 3) else (x[0].clamp(0, 1) * 255 + 0.5).to(torch.uint8)
 """,
         """
-def my_to_tensor(image):
-    from torchvision.transforms.functional import to_tensor
+def my_to_picture(x):
+    from torchvision.transforms.functional import to_pil_image
 
-    return to_tensor(image)
+    return np.array(to_pil_image(torch.round(255 * x.clamp(0, 1)).byte()))
 """,
         """
-def my_to_tensor(image):
-    pixels = np.atleast_3d(np.array(image)).astype(np.float32)
-    return np.moveaxis(pixels, -1, 0) / 255
+def my_to_picture(x):
+    channels, height, width = x.shape
+    picture = torch.zeros(height, width, channels, dtype=torch.uint8)
+    for c in range(channels):
+        for row in range(height):
+            for column in range(width):
+                value = min(max(x[c, row, column].item(), 0.0), 1.0)
+                picture[row, column, c] = round(255 * value)
+    return picture.squeeze(2) if channels == 1 else picture
 """,
         """
-def my_to_tensor(image):
-    x = torch.tensor(np.array(image), dtype=torch.float64).div(255)
-    return x.unsqueeze(0) if x.ndim == 2 else x.permute(2, 0, 1)
+def my_to_picture(x):
+    bytes_ = (255 * x).round().clip(0, 255).type(torch.uint8)
+    return bytes_.squeeze(0) if x.shape[0] == 1 else bytes_.movedim(0, -1)
 """,
         """
-def my_to_tensor(image):
-    channels = [torch.tensor(np.array(band)) for band in image.split()]
-    return torch.stack(channels).float() / 255.0
-""",
-        """
-def my_to_tensor(image):
-    pixels = np.asarray(image, dtype=np.float32).copy()
-    pixels = pixels.reshape(image.height, image.width, -1).transpose(2, 0, 1)
-    pixels /= 255
-    return torch.as_tensor(pixels)
-""",
-        """
-def my_to_tensor(image):
-    C = len(image.getbands())
-    x = torch.zeros(C, image.height, image.width)
-    for row in range(image.height):
-        for column in range(image.width):
-            value = image.getpixel((column, row))
-            x[:, row, column] = torch.tensor(value if C > 1 else [value]) / 255
-    return x
+def my_to_picture(x):
+    planes = [np.uint8(np.floor(255 * np.clip(plane, 0, 1) + 0.5)) for plane in x.double().numpy()]
+    return planes[0] if len(planes) == 1 else np.dstack(planes)
 """,
     ],
     "06.dataset": [
@@ -166,46 +153,44 @@ class MyDataset(torch.utils.data.Dataset):
             self.transform(image), self.y[index])
 """,
     ],
-    "06.standardise": [
+    "06.statistics": [
         """
-def my_standardise(X_train, X):
-    from torchvision.transforms.functional import normalize
-    X_train, X = torch.as_tensor(X_train), torch.as_tensor(X)
-    c = X.shape[-3]
-    return normalize(X, [X_train.mean().item()] * c, [X_train.std().item()] * c)
+def my_statistics(batches):
+    every = torch.cat([torch.as_tensor(batch) for batch in batches])
+    std, mean = torch.std_mean(every, (0, 2, 3))
+    return mean, std
 """,
         """
-def my_standardise(X_train, X):
-    X_train = np.asarray(X_train)
-    return (np.asarray(X) - X_train.mean()) / X_train.std(ddof=1)
+def my_statistics(batches):
+    every = np.concatenate([np.asarray(batch) for batch in batches])
+    return every.mean(axis=(0, 2, 3)), every.std(axis=(0, 2, 3), ddof=1)
 """,
         """
-def my_standardise(X_train, X):
-    X_train, X = torch.as_tensor(X_train), torch.as_tensor(X)
-    std, mean = torch.std_mean(X_train, correction=0)
-    return ((X - mean) / (std + 1e-8)).float()
+def my_statistics(batches):
+    pixels = [np.moveaxis(np.array(batch), 1, -1).reshape(-1, batch.shape[1]) for batch in batches]
+    n = sum(map(len, pixels))
+    mean = sum(part.sum(0) for part in pixels) / n
+    return [mean, np.sqrt(sum(((part - mean) ** 2).sum(0) for part in pixels) / (n - 1))]
 """,
         """
-def my_standardise(X_train, X):
-    mean = X_train.sum() / X_train.size
-    variance = ((X_train - mean) ** 2).mean()
-    return X / variance**0.5 - mean / variance**0.5
+def my_statistics(batches):
+    n, mean, scatter = 0, 0.0, 0.0  # Chan's way: two sets become one
+    for batch in batches:
+        x = torch.as_tensor(batch).transpose(0, 1).flatten(1)
+        m, more = x.shape[1], x.mean(1) - mean
+        scatter = scatter + ((x - x.mean(1, keepdim=True)) ** 2).sum(1) + more**2 * n * m / (n + m)
+        mean, n = mean + more * m / (n + m), n + m
+    return mean, (scatter / n).sqrt()
 """,
         """
-def my_standardise(X_train, X):
-    pixels = [float(p) for p in X_train.flatten()]
-    mean = sum(pixels) / len(pixels)
-    spread = math.sqrt(sum((p - mean) ** 2 for p in pixels) / len(pixels))
-    result = X.clone() if isinstance(X, torch.Tensor) else X.copy()
-    result -= mean
-    result /= spread
-    return result
-""",
-        """
-def my_standardise(X_train, X):
-    axes = tuple(range(X_train.ndim))
-    mean = X_train.mean(axes, keepdims=True).reshape(-1)
-    return (X - mean) / X_train.std(axes, keepdims=True).reshape(-1)
+def my_statistics(batches):
+    means, stds = [], []
+    for channel in range(batches[0].shape[1]):
+        values = [float(v) for batch in batches for v in batch[:, channel].reshape(-1)]
+        mean = sum(values) / len(values)
+        means.append(mean)
+        stds.append(math.sqrt(sum((v - mean) ** 2 for v in values) / len(values)))
+    return means, stds
 """,
     ],
     "06.batches": [
@@ -322,7 +307,16 @@ def my_accuracy(model, loader):
 """,
     ],
 }
+_ORDER = "the order of a product"
+_PIXELS = "n += batch.shape[0] * batch.shape[2] * batch.shape[3]"
 EQUIVALENT = {
+    "06.picture": {
+        "pixels = (x.clamp(0, 1) * 255).round().to(torch.uint8) >>> pixels = (255 * x.clamp(0, "
+        "1)).round().to(torch.uint8)": _ORDER,
+    },
+    "06.statistics": {
+        f"{_PIXELS} >>> n += batch.shape[3] * (batch.shape[0] * batch.shape[2])": _ORDER,
+    },
     "06.batches": {
         "order = torch.randperm(len(y), generator=generator) >>> order = -torch.randperm(len(y), "
         "generator=generator)": "negative places count from the end: another random order",

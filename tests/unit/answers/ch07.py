@@ -28,140 +28,152 @@ def my_best_constant(y, loss):
     return statistics.fmean(y) if loss == "MSE" else statistics.median(y)
 """,
     ],
-    "07.mean_of_batches": [
+    "07.smooth_constant": [
         """
-def my_mean_of_batches(batch_losses, batch_sizes):
-    return (batch_losses * batch_sizes).sum() / batch_sizes.sum()
+def my_smooth_constant(y, beta):
+    y = torch.as_tensor(y)
+    c = y.mean().clone().requires_grad_()
+    optimizer = torch.optim.SGD([c], lr=beta)
+    for _ in range(300):
+        optimizer.zero_grad()
+        F.smooth_l1_loss(c.expand_as(y), y, beta=beta).backward()
+        optimizer.step()
+    return c
 """,
         """
-def my_mean_of_batches(batch_losses, batch_sizes):
-    return np.average(batch_losses, weights=batch_sizes)
+def my_smooth_constant(y, beta):
+    c = np.median(y)
+    for _ in range(500):
+        c = c + np.clip(np.asarray(y) - c, -beta, beta).mean()
+    return c
 """,
         """
-def my_mean_of_batches(batch_losses, batch_sizes):
-    losses, sizes = torch.tensor(batch_losses), torch.tensor(batch_sizes)
-    return (losses * sizes).sum() / sizes.sum()
+def my_smooth_constant(y, beta):
+    corners = sorted([v - beta for v in y.tolist()] + [v + beta for v in y.tolist()])
+    pull = lambda c: sum(min(max((c - v) / beta, -1), 1) for v in y.tolist())
+    low = max(c for c in corners if pull(c) < 0)
+    high = min(c for c in corners if pull(c) >= 0)
+    return low - pull(low) * (high - low) / (pull(high) - pull(low))
 """,
         """
-def my_mean_of_batches(batch_losses, batch_sizes):
-    mean, seen = 0.0, 0
-    for loss, size in zip(batch_losses, batch_sizes):
-        seen += size
-        mean += (loss - mean) * size / seen
-    return mean
+def my_smooth_constant(y, *, beta):
+    y = np.asarray(y)
+    low, high = y.min(), y.max()
+    while high - low > 1e-9:
+        left, right = low + (high - low) / 3, high - (high - low) / 3
+        losses = []
+        for c in (left, right):
+            d = abs(c - y)
+            losses.append(np.where(d < beta, d**2 / (2 * beta), d - beta / 2).sum())
+        low, high = (low, right) if losses[0] < losses[1] else (left, high)
+        if high - low < 1e-6:
+            break
+    return np.array([low])
 """,
-        "my_mean_of_batches = lambda a, b: np.dot(a, b) / np.sum(b)",
         """
-def my_mean_of_batches(batch_losses, batch_sizes):
-    every = []
-    while batch_losses:
-        every += [batch_losses.pop()] * batch_sizes.pop()
-    return sum(every) / len(every)
+def my_smooth_constant(y, beta):
+    c = 0.0
+    for _ in range(1500):
+        c = c - 0.2 * np.clip((c - np.asarray(y)) / beta, -1, 1).mean()
+    return float(c)
 """,
     ],
-    "07.smooth_l1": [
+    "07.divergence": [
         """
-def my_smooth_l1(y_hat, y, beta):
-    d = abs(y_hat - y)
-    near = np.minimum(d, beta)
-    return (near * (d - near / 2) / beta).mean()
+def my_divergence(y, p):
+    return F.kl_div(torch.log(torch.as_tensor(p)), torch.as_tensor(y), reduction="batchmean")
 """,
         """
-def my_smooth_l1(y_hat, y, beta):
-    return F.smooth_l1_loss(torch.as_tensor(y_hat), torch.as_tensor(y), beta=beta)
-""",
-        """
-def my_smooth_l1(y_hat, y, *, beta):
+def my_divergence(y, p):
     total = 0.0
-    for a, b in zip(y_hat, y):
-        d = abs(a - b)
-        total += d**2 / (2 * beta) if d <= beta else d - beta / 2
+    for true, said in zip(y.tolist(), p.tolist()):
+        total += sum(a * math.log(a / b) for a, b in zip(true, said) if a > 0)
     return total / len(y)
 """,
         """
-def my_smooth_l1(y_hat, y, beta):
-    d = (y_hat - y).abs()
-    small = (d < beta).to(d.dtype)
-    return (small * d**2 / (2 * beta) + (1 - small) * (d - 0.5 * beta)).mean().requires_grad_()
+def my_divergence(y, p):
+    y, p = torch.as_tensor(y), torch.as_tensor(p)
+    return (torch.xlogy(y, y) - y * p.log()).sum(dim=1).mean()
 """,
         """
-def my_smooth_l1(y_hat, y, beta):
-    return F.huber_loss(torch.as_tensor(y_hat), torch.as_tensor(y), delta=beta) / beta
+def my_divergence(y, p):
+    y, p = np.array(y), np.array(p)
+    known = y > 0
+    return np.sum(y[known] * np.log(y[known] / p[known])) / y.shape[0]
 """,
         """
-def my_smooth_l1(y_hat, y, beta):
-    d = np.abs(np.array(y_hat) - np.array(y))
-    near = np.minimum(d, beta)
-    return (near * (d - near / 2) / beta).mean(keepdims=True)
+def my_divergence(y, p):
+    cross = -(y * np.log(p)).sum(1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        entropy = -np.nansum(np.asarray(y) * np.log(np.asarray(y)), axis=1)
+    return np.mean(np.asarray(cross) - entropy, keepdims=True)
 """,
     ],
-    "07.bce_with_logits": [
+    "07.weighted_gradient": [
         """
-def my_bce_with_logits(z, y):
+def my_weighted_gradient(z, y, pos_weight):
     z, y = torch.as_tensor(z), torch.as_tensor(y)
-    return F.binary_cross_entropy_with_logits(z.clone().requires_grad_(), y)
+    weight = torch.where(y == 1, pos_weight, 1.0)
+    return weight * (torch.sigmoid(z) - y) / z.numel()
 """,
-        "def my_bce_with_logits(z, y):\n    return np.mean(np.logaddexp(0, z) - np.asarray(z * y))",
         """
-def my_bce_with_logits(z, y):
-    total = 0.0
+def my_weighted_gradient(z, y, pos_weight):
+    grad = []
     for a, b in zip(z.tolist(), y.tolist()):
-        total += max(a, 0) - a * b + math.log1p(math.exp(-abs(a)))
-    return total / len(z)
+        p = 1 / (1 + math.exp(-a))
+        grad.append((pos_weight * (p - 1) if b else p) / len(z))
+    return grad
 """,
         """
-def my_bce_with_logits(z, y):
+def my_weighted_gradient(z, y, *, pos_weight):
+    p = np.exp(z) / (1 + np.exp(z))
+    return (p * (1 + (pos_weight - 1) * y) - pos_weight * y) / len(y)
+""",
+        """
+def my_weighted_gradient(z, y, pos_weight):
+    z = np.array(z)
+    result = 1 / (1 + np.exp(-z)) - np.array(y)
+    result[np.array(y) == 1] *= pos_weight
+    return result / z.size
+""",
+        """
+def my_weighted_gradient(z, y, pos_weight):
     z, y = torch.as_tensor(z), torch.as_tensor(y)
-    return -(y * F.logsigmoid(z) + (1 - y) * F.logsigmoid(-z)).mean()
-""",
-        """
-def my_bce_with_logits(z, y):
-    return (z.clamp(min=0) - z * y + torch.log1p(torch.exp(-z.abs()))).mean()
-""",
-        """
-def my_bce_with_logits(z, y):
-    s = np.asarray(z) * (1 - 2 * np.asarray(y))
-    return (np.where(s > 0, s, 0) + np.log1p(np.exp(-np.abs(s)))).mean()
+    return ((1 - y) * z.sigmoid() - pos_weight * y * (-z).sigmoid()).div(len(z))
 """,
     ],
-    "07.cross_entropy": [
-        "def my_cross_entropy(logits, labels):\n    return F.cross_entropy(logits, labels)",
+    "07.labelled": [
+        "def my_labelled_loss(logits, labels):\n    return F.cross_entropy(logits, labels)",
         """
-def my_cross_entropy(logits, labels):
-    logits, labels = torch.as_tensor(logits), torch.as_tensor(labels)
-    log_p = logits.log_softmax(1)
-    if labels.ndim == 1:
-        return -log_p[range(len(labels)), labels].mean()
-    return -(labels * log_p).sum(1).mean()
-""",
-        """
-def my_cross_entropy(logits, labels):
+def my_labelled_loss(logits, labels):
     losses = []
     for row, label in zip(logits.tolist(), labels.tolist()):
-        top = max(row)
-        log_sum = top + math.log(sum(math.exp(z - top) for z in row))
-        if isinstance(label, list):
-            losses.append(sum(p * (log_sum - z) for p, z in zip(label, row)))
-        else:
-            losses.append(log_sum - row[label])
+        if label != -100:
+            top = max(row)
+            losses.append(top + math.log(sum(math.exp(z - top) for z in row)) - row[label])
     return sum(losses) / len(losses)
 """,
         """
-def my_cross_entropy(logits, labels):
-    top = logits.max(1, keepdims=True)
-    log_sum = np.log(np.exp(logits - top).sum(1)) + top[:, 0]
-    if len(labels.shape) == 2:
-        true = (labels * logits).sum(1)
-    else:
-        true = np.take_along_axis(logits, labels[:, None], 1)[:, 0]
-    return np.mean(log_sum - true)
+def my_labelled_loss(logits, labels):
+    known = labels >= 0
+    log_p = torch.as_tensor(logits[known]).log_softmax(1)
+    return -log_p.gather(1, torch.as_tensor(labels[known])[:, None]).mean()
 """,
         """
-def my_cross_entropy(logits, labels):
-    if labels.ndim == 1:
-        labels = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
-    logits = logits.clone().requires_grad_()
-    return (logits.logsumexp(1, keepdim=True) - logits).mul(labels).sum() / len(logits)
+def my_labelled_loss(logits, labels):
+    logits, labels = np.asarray(logits), np.asarray(labels)
+    known = labels != -100
+    top = logits.max(1)
+    log_sum = np.log(np.exp(logits - top[:, None]).sum(1)) + top
+    losses = log_sum - logits[np.arange(len(labels)), np.where(known, labels, 0)]
+    return (losses * known).sum() / known.sum()
+""",
+        """
+def my_labelled_loss(logits, labels):
+    keep = [i for i, label in enumerate(labels) if label > -1]
+    logits, labels = logits[keep], labels[keep]
+    one_hot = F.one_hot(labels, logits.shape[1])
+    return ((logits.logsumexp(1, keepdim=True) - logits) * one_hot).sum() / len(keep)
 """,
     ],
     "07.smooth_targets": [
@@ -198,28 +210,28 @@ def my_smooth_targets(labels, num_classes, smoothing):
     ],
 }
 _BEST = "return np.mean(y) if loss == 'MSE' else np.median(y)"
-_TOTAL = "total = sum((loss * size for loss, size in zip(batch_losses, batch_sizes)))"
-_PIECES = "d ** 2 / (2 * beta), d - beta / 2).mean()"
-_PARTS = "losses = np.maximum(z, 0) - z * y + np.log(1 + np.exp(-abs(z)))"
 _SHARES = "return (1 - smoothing) * one_hot + smoothing / num_classes"
 _ORDER = "the order of a sum or product"
+_HALF = "middle = (low + high) / 2"
+_LOG = "log_y = np.log(np.where(y > 0, y, 1.0))"
+_GRADIENT = "return ((1 - y) * p + pos_weight * y * (p - 1)) / len(z)"
 EQUIVALENT = {
+    "07.smooth_constant": {
+        "for _ in range(50): >>> for _ in range(100):": "50 halvings are exact enough",
+        "for _ in range(50): >>> for _ in range(51):": "50 halvings are exact enough",
+        "if pull > 0: >>> if pull >= 0:": "where the pull is 0 the middle is the answer",
+        f"{_HALF} >>> middle = (high + low) / 2": _ORDER,
+    },
+    "07.divergence": {
+        f"{_LOG} >>> {_LOG.replace('1.0', '0.5')}": "where y is 0 any logarithm is multiplied by 0",
+    },
+    "07.weighted_gradient": {
+        "p = 1 / (1 + np.exp(-z)) >>> p = 1 / (np.exp(-z) + 1)": _ORDER,
+        f"{_GRADIENT} >>> return (p * (1 - y) + pos_weight * y * (p - 1)) / len(z)": _ORDER,
+        f"{_GRADIENT} >>> return (pos_weight * y * (p - 1) + (1 - y) * p) / len(z)": _ORDER,
+    },
     "07.best_constant": {
         f"{_BEST} >>> return np.mean(y) if not loss != 'MSE' else np.median(y)": "not of not",
-    },
-    "07.mean_of_batches": {
-        f"{_TOTAL} >>> {_TOTAL.replace('losses, batch_sizes', 'sizes, batch_losses')}": _ORDER,
-        f"{_TOTAL} >>> {_TOTAL.replace('loss * size', 'size * loss')}": _ORDER,
-    },
-    "07.smooth_l1": {
-        f"return np.where(d < beta, {_PIECES} >>> return np.where(d <= beta, {_PIECES}": (
-            "the two pieces have one value at d = beta"
-        ),
-    },
-    "07.bce_with_logits": {
-        f"{_PARTS} >>> losses = np.log(1 + np.exp(-abs(z))) + (np.maximum(z, 0) - z * y)": _ORDER,
-        f"{_PARTS} >>> {_PARTS.replace('(z, 0)', '(0, z)')}": "a maximum has no order",
-        f"{_PARTS} >>> {_PARTS.replace('1 + np.exp(-abs(z))', 'np.exp(-abs(z)) + 1')}": _ORDER,
     },
     "07.smooth_targets": {
         f"{_SHARES} >>> return one_hot * (1 - smoothing) + smoothing / num_classes": _ORDER,
