@@ -168,8 +168,9 @@ def cross_entropy(
 
     logits: (N, C), scores of any size; **not** probabilities. y: (N,) whole numbers from 0 to
     C − 1, or (N, C) probabilities (one-hot or soft). No index is ignored: −100 is refused.
-    weight: (C,) weights ≥ 0 of the classes; the mean over class indices is then divided by the sum
-    of the weights of the true classes, as in PyTorch. label_smoothing: share from 0 to 1 of the
+    weight: (C,) weights ≥ 0 of the classes. As in PyTorch, the mean over class indices is then
+    divided by the sum of the weights of the true classes, that over probabilities by N, whatever
+    the weights. label_smoothing: share from 0 to 1 of the
     target that is spread over all classes.
     Source: ``F.cross_entropy``.
     """

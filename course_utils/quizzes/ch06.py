@@ -70,7 +70,7 @@ def four_times_as_many() -> dict[str, Any]:
 
 
 def by_position() -> dict[str, Any]:
-    """The right answers in the order of a shuffling loader, beside the labels as they are stored."""
+    """The right answers in the order of a shuffling loader, beside the labels as stored."""
     data = digits("embedded", dtype=torch.float64)
     said = torch.cat([y for _, y in data.loader("test", 64, shuffle=True)])
     share = (said == data.y_test).double().mean().item()
@@ -131,7 +131,8 @@ QUESTIONS = (
             Choice(
                 "162, as if it guessed: it has never seen these images",
                 162,
-                "Not these, but about 125 others of each digit. Must an image be the same to be near?",
+                "Not these, but about 125 others of each digit. Must an image be the same to be "
+                "near?",
             ),
         ),
         measure=by_heart,

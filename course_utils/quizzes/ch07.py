@@ -65,8 +65,8 @@ QUESTIONS = (
             Choice(
                 "By 1.2 under both: a fifth of the way",
                 "1.2 and 1.2",
-                "Under one of them. Under the other only the side counts: on which side of the best "
-                "number was the last target before, and on which is it now?",
+                "Under one of them. Under the other only the side counts: on which side of the "
+                "best number was the last target before, and on which is it now?",
             ),
             Choice("By 1.2 under MSE: a fifth of the way. Not at all under MAE", "1.2 and 0"),
             Choice(
@@ -93,8 +93,8 @@ QUESTIONS = (
             Choice(
                 "About as hard",
                 1.0,
-                "At p itself the two differ already: −1/p is huge here. And then comes the slope of "
-                "the sigmoid.",
+                "At p itself the two differ already: −1/p is huge here. And then comes the slope "
+                "of the sigmoid.",
             ),
             Choice(
                 "Half as hard",
@@ -104,8 +104,8 @@ QUESTIONS = (
             Choice("With about a thirtieth", 1 / 30),
         ),
         measure=sure_and_wrong,
-        explanation="It pulls with {squared}, BCE with {bce}: {times} times as hard. The sigmoid is "
-        "flat at −4, and the squared error has nothing that cancels its small slope.",
+        explanation="It pulls with {squared}, BCE with {bce}: {times} times as hard. The sigmoid "
+        "is flat at −4, and the squared error has nothing that cancels its small slope.",
     ),
     Question(
         name="07.twice",
@@ -144,7 +144,8 @@ QUESTIONS = (
             Choice(
                 "By 1: a learning rate is a learning rate",
                 1.0,
-                "The step is the rate times the gradient. Of how many samples is the gradient a sum?",
+                "The step is the rate times the gradient. Of how many samples is the gradient a "
+                "sum?",
             ),
             Choice(
                 "By 4, the root of 16",
@@ -159,7 +160,7 @@ QUESTIONS = (
             ),
         ),
         measure=summed,
-        explanation="A sum over 16 times as many samples of the same kind has a gradient {answer:g} "
-        "times as long. It is as if the learning rate had been multiplied by 16.",
+        explanation="A sum over 16 times as many samples of the same kind has a gradient "
+        "{answer:g} times as long. It is as if the learning rate had been multiplied by 16.",
     ),
 )

@@ -71,12 +71,14 @@ def my_best_constant(y, loss):
     return y[len(y) // 2]
 """  # a tensor's sort leaves it as it was, so that there the middle is not the median
     half = """
-def my_bce_with_logits(z, y):
-    return np.mean(y * np.logaddexp(0, -z))
-"""  # with tensors NumPy raises, as it does for the programs that overflow
+def my_labelled_loss(logits, labels):
+    z = logits[labels != -100]
+    z = z - z.max(axis=1, keepdims=True)
+    return np.log(np.exp(z).sum(axis=1)).mean()
+"""  # with tensors it raises, as the programs do that overflow
     for name, code, said in (
         ("07.best_constant", sorts_itself, "changes `y` in place"),
-        ("07.bce_with_logits", half, "gives `0.23136`; expected is `0.81345`"),
+        ("07.labelled", half, "gives `0.29487`; expected is `1.365`"),
     ):
         exercise = get_exercise(name)
         assert said in judge(exercise, load(code, exercise)).message

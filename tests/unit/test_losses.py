@@ -92,6 +92,9 @@ def test_numbers_of_the_chapter():
     assert round(losses.bce([0.6901, 0.5459, 0.2469], [0, 1, 0]), 6) == 0.686794
     scores = [[0.1, 0.8, 0.1], [0.7, 0.2, 0.1]]
     assert round(losses.cross_entropy(scores, [1, 2], "sum"), 6) == 2.057676
+    logits, weight = [[1.0, 0.0], [2.0, 0.0], [1.5, 0.0]], [1.0, 9.0]
+    for target, mean in (([0, 0, 1], 1.4321), (np.eye(2)[[0, 0, 1]], 5.251)):
+        assert round(losses.cross_entropy(logits, target, weight=weight), 4) == mean
 
 
 def test_nothing_overflows_at_a_thousand():
