@@ -250,11 +250,10 @@ class MyLeakyReLU:
         name="04.sequence",
         title="an affine layer for sequences",
         prompt=r"""
-A text or a recording gives a *sequence*: each of $N$ samples has $T$ places, each place $D$
-numbers. The same affine layer works at every place: $Y = XW + b$ with $X$ of shape (N, T, D), $W$ of
-shape (D, M), $b$ of shape (M,). You get `G` $= \partial L/\partial Y$, shape (N, T, M). Return
-the three gradients `dX`, `dW`, `db`, each in the shape of what it belongs to. The three arguments
-stay as they are.
+Each of $N$ samples is a *sequence* of $T$ places with $D$ numbers each, and the same affine layer
+works at every place: $Y = XW + b$ with $X$ of shape (N, T, D), $W$ (D, M), $b$ (M,). You get
+`G` $= \partial L/\partial Y$, shape (N, T, M). Return `dX`, `dW`, `db`, each in the shape of what it
+belongs to. The arguments stay as they are.
 """,
         stub='''
 def my_affine_backward(X, W, G):

@@ -189,12 +189,10 @@ class MyLogSoftmax:
         name="04.log_sum_exp",
         title="teach the autograd the loss of a classifier",
         prompt=r"""
-The cross-entropy of one sample is $\log\sum_i e^{z_i} - z_k$. `Scalar` can subtract, but knows no
-exponential and no logarithm. Give it the first part as **one** new operation: `my_log_sum_exp` takes
-a list of `Scalar` objects (one or more; the same object may stand in it twice) and returns a
-`Scalar` with the value $\log\sum_i e^{z_i}$ that hangs on all of them, so that `backward` finds each
-with the right slope. The values may be large, like 1000: subtract the largest first. The list and
-its numbers stay as they are.
+The cross-entropy of one sample is $\log\sum_i e^{z_i} - z_k$. Give `Scalar` the first part as **one**
+new operation: `my_log_sum_exp` takes a list of `Scalar` objects (one or more; the same object may
+stand in it twice) and returns a `Scalar` that hangs on all of them, with the right value and slopes.
+The values may be large, like 1000: subtract the largest first. List and numbers stay as they are.
 """,
         stub='''
 def my_log_sum_exp(scores):
