@@ -70,20 +70,22 @@ class Renderer:
             while True:
                 now = time.monotonic()
                 waits = [LOOK_AGAIN] if self._moving else []
+                # A page that has just opened waits for its first lossless frame, and with it the
+                # background, also while a training goes on.
+                awaited = [p for p, due in self._resting.items() if due == AT_ONCE]
                 for playground in self._moving:
+                    if playground in awaited:
+                        continue
                     wait = playground.wait_to_send()
                     if wait == 0:
                         del self._moving[playground]
-                        # A page that has just opened waits for its first lossless frame, and with
-                        # it the background, even while a training goes on.
-                        if self._resting.get(playground) != AT_ONCE:
-                            self._resting[playground] = now + playground.wait_to_rest()
+                        self._resting[playground] = now + playground.wait_to_rest()
                         return playground, True
                     waits.append(wait)
                 for playground, due in self._resting.items():
                     if due > now:
                         waits.append(due - now)
-                    elif playground not in self._moving:
+                    elif playground in awaited or playground not in self._moving:
                         wait = playground.wait_to_send()
                         if wait == 0:
                             del self._resting[playground]

@@ -6,9 +6,16 @@ import json
 import time
 from typing import Any
 
+from playwright.sync_api import TimeoutError as NotYet
+
 from tests.browser.lab import LabPage
 
 SETTLE_MS = 20_000
+# The playground shows a picture in one of these formats.
+PAINTED = """([index, formats]) => formats.includes(
+  document.querySelectorAll('.course-playground')[index]
+    ?.querySelector('.course-live canvas')?.dataset.format)"""
+CANVASES = "() => [...document.querySelectorAll('canvas')].map((canvas) => ({...canvas.dataset}))"
 # In the kernel, `_shown()` are the playgrounds on the page.
 SHOWN = "from course_utils.live.playground import shown as _shown"
 # The picture shows the values that the kernel has; `want` is their JSON.
@@ -46,11 +53,15 @@ class Live:
         self.root = self.page.locator(".course-playground").nth(index)
         self.canvas = self.root.locator(".course-live canvas")
         self.root.scroll_into_view_if_needed()
-        self.page.wait_for_function(
-            "([i, formats]) => formats.includes(document.querySelectorAll('.course-playground')[i]"
-            "?.querySelector('.course-live canvas')?.dataset.format)",
-            arg=[index, ["png"] if at_rest else ["png", "patch", "jpeg"]],
-        )
+        formats = ["png"] if at_rest else ["png", "patch", "jpeg"]
+        try:
+            self.page.wait_for_function(PAINTED, arg=[index, formats])
+        except NotYet:
+            seen = self.page.locator(".jp-OutputArea-output").all_inner_texts()
+            raise AssertionError(
+                f"no {' or '.join(formats)} in playground {index}: {self.page.evaluate(CANVASES)}; "
+                f"the outputs say {seen}, the console {lab.console_errors}"
+            ) from None
         self.canvas.evaluate(COUNT_PAINTS)
 
     def reset(self) -> Live:
@@ -90,8 +101,6 @@ class Live:
 
     def settle(self, *, at_rest: bool = False) -> dict[str, Any]:
         """Wait until the picture shows the kernel's values; they are returned."""
-        from playwright.sync_api import TimeoutError as NotYet
-
         deadline = time.monotonic() + SETTLE_MS / 1000
         while True:
             values = self.values()

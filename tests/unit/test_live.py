@@ -16,7 +16,7 @@ from course_utils.live import noted
 from course_utils.live.controls import Checks, Choice, Slider, Toggle
 from course_utils.live.picture import KEPT, Frame, Picture, changed_pixels, encode
 from course_utils.live.playground import Playground
-from course_utils.live.renderer import REST_AFTER
+from course_utils.live.renderer import REST_AFTER, Renderer
 
 
 class Wave(Playground):
@@ -404,3 +404,38 @@ def test_at_rest_the_newest_picture_is_noted_with_its_words(wave, tmp_path, monk
     assert picture.size == wave.picture.size  # as the stored one, whatever the screen
     wave.close()
     assert noted.read(widget) is None
+
+
+class Busy:
+    """Something that wants its next moving frame as soon as one is drawn, a thousand times."""
+
+    closed = False
+
+    def __init__(self, renderer):
+        self.renderer, self.frames, self.rested = renderer, 0, threading.Event()
+
+    def wait_to_send(self):
+        return 0.0
+
+    def wait_to_rest(self):
+        return 60.0
+
+    def show_error(self, error):
+        raise error
+
+    def render(self, *, moving):
+        if not moving:
+            self.rested.set()
+        elif self.frames < 1000 and not self.rested.is_set():
+            self.frames += 1
+            self.renderer.request(self)
+
+
+def test_a_page_that_opens_gets_its_background_though_a_training_never_pauses():
+    renderer = Renderer()
+    busy = Busy(renderer)
+    renderer.request(busy)
+    renderer.request(busy, rest=True)
+    assert busy.rested.wait(10)
+    assert busy.frames < 1000
+    renderer.forget(busy)
