@@ -160,7 +160,8 @@ class LossExplorer(Parts, Playground):
         point = {"ls": "none", "clip_on": False}
         # Two losses may have one gradient: the later points are smaller, so that none is hidden.
         self.points = [
-            [self.line(ax, ms=size, zorder=5, **point) for size in (13, 9.5, 6)] for ax in self.axes
+            [self.line(ax, ms=size, mew=0.7, zorder=5, **point) for size in (14, 10.5, 7.5)]
+            for ax in self.axes
         ]
         low = {"ms": 8, "mfc": "white", "mew": 1.8, "zorder": 4}
         self.lows = [self.line(left, **low, **point) for _ in range(3)]
