@@ -266,9 +266,9 @@ def my_tanh_slope(a):
         name="03.forward",
         title="a forward pass through any number of layers",
         prompt=r"""
-`layers` is a list of pairs `(W, b)`: $W$ of shape (inputs, outputs) and $b$ of shape (outputs,).
-Each layer computes $AW + b$. Put a sigmoid after every layer but the last, which gives its sums as
-they are. `X` has the shape $(N, \text{inputs})$ or, for one sample, (inputs,).
+`layers` is a list of pairs `(W, b)` of arrays: $W$ of shape (inputs, outputs) and $b$ of shape
+(outputs,). Each layer computes $AW + b$. Put a sigmoid after every layer but the last, which gives
+its sums as they are. The array `X` has the shape $(N, \text{inputs})$ or, for one sample, (inputs,).
 """,
         stub='''
 def my_forward(X, layers):

@@ -114,7 +114,7 @@ def my_gradients(X, Y, W1, b1, W2, b2):
         name="03.polyline",
         title="a bent line from ReLUs",
         prompt=r"""
-Build, without any training, a sum of ReLUs whose graph goes through given points: `knots`
+Build, without any training, a sum of ReLUs whose graph goes through given points: arrays `knots`
 $k_0 < k_1 < \dots < k_m$ and `heights` $h_0, \dots, h_m$, both of shape $(m+1,)$, with $m$ at least
 1. Between the knots the graph is straight; outside, the first and the last piece go on. Start with
 the first straight line and add one ReLU for each inner knot: $c_i\,\max(0, x - k_i)$, where $c_i$
