@@ -30,7 +30,14 @@ ASKS = re.compile(r"\bpredict\(\s*[\"']")
 CHECKS = re.compile(r"^check\(|^\s*raise NotImplementedError", re.MULTILINE)
 TABLE = re.compile(r"^\|.*\|\n\|[-:| ]+\|\n(?:\|.*\|\n?){2,}", re.MULTILINE)
 
-NOT_YET: dict[str, set[str]] = {}
+# Rule -> the chapters that do not keep it.
+NOT_YET = {
+    "folded": ("08", "09", "10", "11", "12", "13"),
+    "notation": ("12",),
+    "open_experiment": ("08", "09", "10", "11", "12", "13"),
+    "questions": ("08", "10", "11", "12", "13"),
+    "reading_time": ("08", "09", "10", "11", "12", "13"),
+}
 
 
 def folded(chapter: Chapter) -> list[str]:
