@@ -131,11 +131,9 @@ class Picture:
         else:
             self._backgrounds.move_to_end((scale, self._key))
             canvas.restore_region(cached[0])
+        renderer = canvas.get_renderer()
         for artist in self._artists:
-            if artist.axes is not None:
-                artist.axes.draw_artist(artist)
-            else:
-                self.figure.draw_artist(artist)
+            artist.draw(renderer)
         return Shown(np.asarray(canvas.buffer_rgba()), cached[1], cached[2])
 
     def close(self) -> None:

@@ -163,11 +163,9 @@ class BatchExplorer(Parts, Playground):
         _, labels, _ = stored()
         left = fig.add_axes((0.012, 0.265, 0.5, 0.64))
         left.axis("off")
-        images = left.imshow(
-            mosaic(np.array([], int)), cmap="gray", vmin=0, vmax=255, aspect="auto", zorder=2,
-            interpolation="bilinear",  # twice as fast as matplotlib's choice
-        )  # fmt: skip
-        self.images = self.moves(images)
+        wide, high = COLUMNS * TILE - 0.5, ROWS * TILE - 0.5
+        left.set(xlim=(-0.5, wide), ylim=(high, -0.5))
+        self.images = self.image(left, (-0.5, wide, high, -0.5), vmax=255, smooth=True, zorder=2)
         corner = {"by": "data", "offset": (1, -1), "fontsize": 8, "color": BLUE, "va": "top"}
         self.names = [
             self.text(left, k % COLUMNS * TILE, k // COLUMNS * TILE, zorder=4, **corner)
@@ -194,11 +192,7 @@ class BatchExplorer(Parts, Playground):
         strip.set(xlim=(0, n), ylim=(0, 1), xticks=[], yticks=[])
         strip.grid(visible=False)
         strip.spines[["left", "bottom"]].set_visible(False)
-        image = strip.imshow(
-            labels[None], cmap="cividis", vmin=0, vmax=9, aspect="auto", extent=(0, n, 0, 1),
-            interpolation="nearest", zorder=1,
-        )  # fmt: skip
-        self.epoch_image = self.moves(image)
+        self.epoch_image = self.image(strip, (0, n, 0, 1), cmap="cividis", vmax=9)
         self.edges = self.add(strip, LineCollection([], colors="white", lw=0.8, zorder=2))
         cover = {"lw": 22, "solid_capstyle": "butt", "alpha": 0.85, "zorder": 2.5}
         self.dropped = self.line(strip, color="white", **cover)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from course_utils.live.controls import Slider
 from course_utils.playgrounds.kernel_compute import SIDE
 from course_utils.playgrounds.parts import ARROWS, Event, Sheet
 from course_utils.plotting import GREY
 
+WHOLE = (-0.5, SIDE - 0.5, SIDE - 0.5, -0.5)  # where a digit lies in its panel
 MARGIN = 2.5  # pixels around the digit: where padding has its place
 FRAME = "#b36b00"  # of what is looked at
 EDGE = {"fc": "none", "ec": GREY, "lw": 1, "ls": (0, (4, 3))}
@@ -43,13 +42,9 @@ class DigitPanels(Sheet):
         """The axes of a panel, in pixels of the digit, row 0 above."""
         panel = fig.add_axes(self.areas[self.panels[0].index(left)])
         panel.set_axis_off()
-        return panel
-
-    def image(self, panel: Any, pixels: np.ndarray, **style: Any) -> Any:
-        image = panel.imshow(pixels, interpolation="nearest", **style)
         low, high = -0.5 - MARGIN, SIDE - 0.5 + MARGIN
         panel.set(xlim=(low, high), ylim=(high, low))
-        return image
+        return panel
 
     def jump(self, shift: bool) -> int:
         """How many pixels an arrow key goes."""

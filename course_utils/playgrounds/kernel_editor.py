@@ -11,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
 from course_utils.live.controls import Choice, Notches, Slider, row
 from course_utils.live.playground import Playground
-from course_utils.playgrounds.digit_panels import EDGE, FRAME, DigitPanels, place_sliders
+from course_utils.playgrounds.digit_panels import EDGE, FRAME, WHOLE, DigitPanels, place_sliders
 from course_utils.playgrounds.kernel_compute import (
     KERNELS,
     NAMES,
@@ -143,8 +143,8 @@ class KernelEditor(DigitPanels, Playground):
             {"cmap": cmap, "vmin": low, "vmax": 1, "zorder": 1}
             for cmap, low in (("gray_r", 0), (SIGNED, -1))
         )
-        self.digit = self.moves(self.image(self.left, np.zeros((2, 2)), **grey))
-        self.map = self.moves(self.image(self.right, np.zeros((2, 2)), **signed))
+        self.digit = self.image(self.left, WHOLE, **grey)
+        self.map = self.image(self.right, WHOLE, **signed)
         for panel in (self.left, self.right):
             self.patch(panel, zorder=4, **EDGE).set_bounds(-0.5, -0.5, SIDE, SIDE)
         self.spots = [
@@ -193,7 +193,6 @@ class KernelEditor(DigitPanels, Playground):
 
     def update(self, result: FeatureMap) -> None:
         self.digit.set_data(digit_image(result.digit))
-        self.digit.set_extent((-0.5, SIDE - 0.5, SIDE - 0.5, -0.5))
         p, s, n = result.padding, result.stride, result.size
         self.zeros.set_bounds(-0.5 - p, -0.5 - p, SIDE + 2 * p, SIDE + 2 * p)
         self.zeros.set_visible(p > 0)

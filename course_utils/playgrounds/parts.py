@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from matplotlib.patches import Rectangle
 
+from course_utils.live.quick_image import QuickImage
 from course_utils.live.quick_text import QuickText
 from course_utils.plotting import RED
 
@@ -55,6 +56,10 @@ class Parts:
         text.set_position((x, y))
         text.set_text(words)
         return self.moves(text)
+
+    def image(self, ax: Any, extent: tuple[float, float, float, float], **look: Any) -> QuickImage:
+        """Values in colours over this part of the axes, as yet none; row 0 is above."""
+        return self.moves(QuickImage(ax, extent, **look))
 
     def patch(self, ax: Any, **look: Any) -> Any:
         """A rectangle, to be placed later."""

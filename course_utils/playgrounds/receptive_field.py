@@ -20,7 +20,7 @@ from course_utils.convolution import Field, output_size
 from course_utils.convolution import receptive_field as fields_of
 from course_utils.live.controls import Notches, Slider, Toggle, row
 from course_utils.live.playground import Playground
-from course_utils.playgrounds.digit_panels import EDGE, FRAME, DigitPanels, place_sliders
+from course_utils.playgrounds.digit_panels import EDGE, FRAME, WHOLE, DigitPanels, place_sliders
 from course_utils.playgrounds.kernel_compute import SIDE, digit_image
 from course_utils.playgrounds.one_thread import one_thread
 from course_utils.playgrounds.parts import TITLE, say
@@ -218,9 +218,9 @@ class ReceptiveField(DigitPanels, Playground):
         for panel in (self.left, self.right):
             panel.add_patch(Rectangle((-0.5, -0.5), SIDE, SIDE, **EDGE))
         grey = dict(cmap="gray_r", vmin=0, vmax=1.6, zorder=0.5)
-        self.image(self.left, digit_image(DIGIT), **grey)
+        self.left.imshow(digit_image(DIGIT), extent=WHOLE, interpolation="nearest", **grey)
         heat = dict(cmap=HEAT, vmin=0, vmax=1, zorder=0.5)
-        self.heat = self.moves(self.image(self.right, np.zeros((SIDE, SIDE)), **heat))
+        self.heat = self.image(self.right, WHOLE, **heat)
         none = dict(fc="none", zorder=4)
         self.squares = [
             self.patch(self.left, ec=BLUE, lw=1.3, **none) for _ in range(MOST_LAYERS - 1)

@@ -182,11 +182,7 @@ class XorTraining(Parts, TrainingPlayground):
         right.xaxis.labelpad = right.yaxis.labelpad = -8
         right.grid(visible=False)
         right.set_title("What it answers where")
-        image = right.imshow(
-            np.zeros((PIXELS, PIXELS)), cmap=COLOURS, vmin=0, vmax=1, origin="lower", zorder=0,
-            extent=(LOW, HIGH, LOW, HIGH), interpolation="nearest", aspect="auto",
-        )  # fmt: skip
-        self.image = self.moves(image)
+        self.surface = self.image(right, (LOW, HIGH, LOW, HIGH), cmap=COLOURS, zorder=0)
         units = LineCollection([], colors=GREY, lw=1, linestyles="--", zorder=1)
         self.units = self.add(right, units)
         self.border = self.add(right, LineCollection([], colors=BLACK, lw=2, zorder=2))
@@ -211,7 +207,7 @@ class XorTraining(Parts, TrainingPlayground):
         before = PRESS_START if result.epoch < NUM_EPOCHS else ""
         self.count.set_text(count + standing(self.shown_state, before))
         surface = result.surface
-        self.image.set_data(surface)
+        self.surface.set_data(surface[::-1])
         axis = np.linspace(LOW, HIGH, PIXELS)
         flat = np.ptp(surface) < 1e-3  # then the border would be drawn through rounding errors
         border = [] if flat else contour_generator(axis, axis, surface).lines(0.5)
