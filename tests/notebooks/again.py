@@ -10,6 +10,7 @@ time. At last each function and class of the chapter is handed in as answer to e
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ from course_utils.exercises import chapters, exercises_of
 
 ROOT = Path(__file__).resolve().parents[2]
 ORDERS = ("random", "in-order")
+# Where cells train for long or start processes, those that took so many seconds do not run again.
+RUN_ONCE = ("12", "13")
+LONG = 5.0
 # Cells that do not give their stored output when they run again, and exercises that the chapter
 # solves itself. A test fails when one of them is mended and still stands here.
 OUT_OF_ORDER: dict[str, tuple[str, ...]] = {}
@@ -54,8 +58,22 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Iterator[N
     ]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    begin = time.monotonic()
+    try:
+        return (yield)
+    finally:
+        if isinstance(item.parent, TwiceRun):
+            item.parent.seconds.setdefault(item.cell_num, time.monotonic() - begin)
+
+
 class TwiceRun(IPyNbFile):
     """A notebook that runs from the top, then again, and then answers its exercises itself."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.seconds: dict[int, float] = {}  # of each cell, from the top
 
     def collect(self) -> Iterator[IPyNbCell]:
         first = list(super().collect())
@@ -81,9 +99,20 @@ class TwiceRun(IPyNbFile):
 class Again(IPyNbCell):
     """A cell that nbval itself would not run."""
 
+    def runtest(self) -> None:
+        took = self.parent.seconds.get(self.cell_num, 0.0)
+        if runs_once(self.parent.path, took):
+            pytest.skip(f"took {took:.0f} s from the top; in this chapter such cells run once")
+        super().runtest()
+
     def reportinfo(self) -> tuple[Any, int, str]:
         path, line, _ = super().reportinfo()
         return path, line, self.nodeid
+
+
+def runs_once(notebook: Path, seconds: float) -> bool:
+    """Whether a cell that took so long from the top does not run again."""
+    return seconds > LONG and notebook.name.startswith(RUN_ONCE)
 
 
 def expected_to_fail(item: Again, listed: bool) -> Again:
