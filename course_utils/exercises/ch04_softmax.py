@@ -53,7 +53,7 @@ def _log_sum_exp(answer: Callable, *values: float) -> dict[str, Any]:
     if (out := result(scores)) is None:
         return {"the result": None}
     out.backward()
-    seen = {"value": out.value, "the gradients": [s.grad for s in given]}
+    seen = {"value": out.value, "the list of gradients": [s.grad for s in given]}
     seen["the list afterwards"] = [s.value for s in scores]
     u, v = Scalar(values[0]), Scalar(0.5)
     again = u * v
@@ -68,7 +68,7 @@ def _log_sum_exp(answer: Callable, *values: float) -> dict[str, Any]:
 def _log_sum_exp_cases(r: np.random.Generator) -> Iterator[Case]:
     for values in ((1.0, 2.0), (0.5, -1.0, 3.0), (-2.0,), (1.5, 1.5, -0.5, 0.25)):
         yield case(*values, label=f"for {list(values)}")
-    large = np.array([1000.0, 999.0, -5.0])
+    large = np.array([-5.0, 1000.0, 999.0])
     for values in (r.normal(0, 2, 5).round(2), large, np.array([-900.0, -902.0])):
         yield case(*values.tolist(), label=f"for {values.tolist()}")
 
@@ -217,6 +217,8 @@ def my_log_sum_exp(scores):
         wrong=mistakes(r"""
 ? For large values exp overflows: subtract the largest of them first, and add it again at the end.
 - top = max(s.value for s in scores) >>> top = 0.0
+- top = max(s.value for s in scores) >>> top = scores[0].value
+- top = max(s.value for s in scores) >>> top = min(s.value for s in scores)
 ? The largest value was subtracted, but not added again: log Σ e^z = m + log Σ e^(z − m).
 - Scalar(top + np.log(total) >>> Scalar(np.log(total)
 ? The value is the sum of the exponentials: its logarithm is wanted.

@@ -379,7 +379,6 @@ EQUIVALENT = {
         "if losses[-1] <= goal: >>> if losses[-1] < goal:": "no case hits the goal exactly: a loss "
         "written in another way may differ in its last bit",
         "loss = loss_fn(y_hat, y) >>> loss = loss_fn(y, y_hat)": "the square has no sign",
-        "optimizer.zero_grad() >>> model.zero_grad()": "the optimizer has the model's parameters",
     },
     "05.shapes": {
         "difference = y_hat - y.reshape(y_hat.shape) >>> difference = -(y_hat - "
