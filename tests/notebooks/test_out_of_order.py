@@ -17,7 +17,7 @@ import nbformat
 from course_utils.commands import notebook_format as form
 from course_utils.commands.testing import command_lines
 from course_utils.exercises import exercises_of, get_exercise
-from tests.notebooks.again import LONG, OUT_OF_ORDER, SOLVED, drawn, runs_once
+from tests.notebooks.again import OUT_OF_ORDER, RUN_ONCE, SOLVED, drawn
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
@@ -77,14 +77,8 @@ def test_make_test_runs_the_chapters_so():
     assert line[line.index("--again") + 1] == "random"
 
 
-def test_only_long_cells_of_the_chapters_that_train_for_long_run_once():
-    assert runs_once(NOTEBOOKS["12"], LONG + 1)
-    assert not runs_once(NOTEBOOKS["12"], LONG - 1)
-    assert not runs_once(NOTEBOOKS["02"], LONG + 1)
-
-
 def test_listed_cells_exist():
-    for chapter, listed in OUT_OF_ORDER.items():
+    for chapter, listed in [*OUT_OF_ORDER.items(), *RUN_ONCE.items()]:
         assert set(listed) <= {cell["id"] for cell in form.read(NOTEBOOKS[chapter])["cells"]}
 
 
