@@ -73,18 +73,18 @@ def rule(name: str) -> Callable[..., Any]:
 
 
 def layer(kind: type) -> Callable[..., Any]:
-    def there_and_back(dout: Any = None, **inputs: Any) -> Any:
+    def there_and_back(G: Any = None, **inputs: Any) -> Any:
         made = kind()
         out = made.forward(**inputs)
-        return made.backward(np.ones_like(out) if dout is None else dout)
+        return made.backward(np.ones_like(out) if G is None else G)
 
     return there_and_back
 
 
-def affine(W: Any, b: Any, X: Any, dout: Any) -> Any:
+def affine(W: Any, b: Any, X: Any, G: Any) -> Any:
     made = layers.Affine(W, b)
     made.forward(X)
-    return made.backward(dout)
+    return made.backward(G)
 
 
 for name, made in optimizers.OPTIMIZERS.items():
@@ -93,11 +93,11 @@ for name, made in optimizers.OPTIMIZERS.items():
     entry(rule(name), f"optimizers.{name}", w=1.0, grad=0.5, lr=0.1, **defaults)
 entry(optimizers.make_optimizer, name="SGD", lr=0.1)
 for kind in (layers.Add, layers.Multiply):
-    entry(layer(kind), f"layers.{kind.__name__}", x=X, y=X, dout=X)
+    entry(layer(kind), f"layers.{kind.__name__}", x=X, y=X, G=X)
 for kind in (layers.ReLU, layers.Sigmoid, layers.Tanh):
-    entry(layer(kind), f"layers.{kind.__name__}", x=X, dout=X)
-entry(layer(layers.SoftmaxWithLoss), "layers.SoftmaxWithLoss", logits=X, labels=Y, dout=1.0)
-entry(affine, "layers.Affine", W=X, b=X[0], X=X, dout=X)
+    entry(layer(kind), f"layers.{kind.__name__}", x=X, G=X)
+entry(layer(layers.SoftmaxWithLoss), "layers.SoftmaxWithLoss", logits=X, labels=Y, G=1.0)
+entry(affine, "layers.Affine", W=X, b=X[0], X=X, G=X)
 
 # -- schedules, surfaces, paths --------------------------------------------------------------------
 

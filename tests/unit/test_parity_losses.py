@@ -217,22 +217,22 @@ GATES = [(layers.Add, torch.add), (layers.Multiply, torch.mul)]
 def test_activations_and_gates(kind, shape):
     rng = np.random.default_rng(5)
     for turn in range(20):
-        x, dout = drawn(rng, shape, kind), drawn(rng, shape, kind)
+        x, G = drawn(rng, shape, kind), drawn(rng, shape, kind)
         for made, function in ACTIVATIONS:
             layer, tensor = made(), leaf(x)
             out = function(tensor)
-            what = (made.__name__, x.tolist(), dout.tolist())
+            what = (made.__name__, x.tolist(), G.tolist())
             same(strictly(layer.forward, x), out, what)
-            out.backward(torch.tensor(dout))
-            same(strictly(layer.backward, dout), tensor.grad, what, rtol=1e-8)  # 1 − out² cancels
+            out.backward(torch.tensor(G))
+            same(strictly(layer.backward, G), tensor.grad, what, rtol=1e-8)  # 1 − out² cancels
         y = drawn(rng, shape[-1:] if turn % 2 else shape, kind)
         for made, function in GATES:
             layer, left, right = made(), leaf(x), leaf(y)
             out = function(left, right)
             same(strictly(layer.forward, x, y), out, (made.__name__, x, y))
-            out.backward(torch.tensor(dout))
-            for got, tensor in zip(strictly(layer.backward, dout), (left, right), strict=True):
-                same(got, tensor.grad, (made.__name__, x, y, dout))
+            out.backward(torch.tensor(G))
+            for got, tensor in zip(strictly(layer.backward, G), (left, right), strict=True):
+                same(got, tensor.grad, (made.__name__, x, y, G))
 
 
 @pytest.mark.parametrize("kind", KINDS)
