@@ -38,7 +38,7 @@ def is_test_path(argument: str) -> bool:
 
 def command_lines(python: str, extra: list[str]) -> list[list[str]]:
     """The pytest runs. Paths in ``extra`` replace the whole set; the rest goes to every run."""
-    pytest = [python, "-m", "pytest", "--nbval"]
+    pytest = [python, "-m", "pytest", "--nbval", "--again", "random"]
     spread = ["-n", str(workers()), "--dist", "loadfile"]
     before = ["", *extra][: len(extra)]
     chosen = [
