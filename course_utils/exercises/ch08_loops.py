@@ -93,7 +93,8 @@ BATCHES = Exercise(
     prompt="""
 Return the mini-batches of one epoch as a list of pairs `(X_batch, y_batch)`. Each sample appears
 exactly once, in a random order drawn from the NumPy generator `rng`; only the last batch may be
-smaller. `X` has shape (N, D) and `y` shape (N,). They must stay as they are.
+smaller. `X` has shape (N, D) and `y` shape (N,). They must stay as they are. (Exercise 06.5 asked for
+the same with `yield` and PyTorch's generator.)
 """,
     stub='''
 def my_batches(X, y, batch_size, rng):
