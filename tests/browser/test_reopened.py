@@ -125,6 +125,25 @@ def test_a_chapter_reopens_with_its_last_pictures_and_words(browser, client):
     page.close()
 
 
+@pytest.mark.parametrize("client", ["lab"], indirect=True)
+def test_folded_code_stays_folded_when_its_chapter_is_run_and_saved(browser, client):
+    url, folder = client
+    chapter = next(NOTEBOOKS.glob("02_*.ipynb"))
+    notebook = form.read(chapter)
+    names = [cell["id"] for cell in notebook["cells"] if form.is_folded(cell["metadata"])]
+    file = folder / chapter.name
+    shutil.copy(chapter, file)
+    page = LabPage(browser.new_page(), url, chapter.name)
+    page.page.evaluate(SAVE)
+    assert file.read_bytes() == chapter.read_bytes()
+    first = next(i for i, cell in enumerate(notebook["cells"]) if cell["cell_type"] == "code")
+    page.run_cell(first)
+    page.page.evaluate(SAVE)
+    page.page.close()
+    saved = form.read(file)["cells"]
+    assert names and names == [cell["id"] for cell in saved if form.is_folded(cell["metadata"])]
+
+
 def restart(page: LabPage, url: str) -> None:
     page.page.evaluate(RESTART)
 
