@@ -33,7 +33,7 @@ class Quiz:
         status = self.root.get_by_role("status").element_handle()
         self.page.wait_for_function(
             "([s, words]) => words.every((word) => s.innerText.includes(word))",
-            arg=[status, list(words)],
+            arg=[status, [word.replace("`", "") for word in words]],  # shown as code
             timeout=SAID_MS,
         )
         return self.said()
