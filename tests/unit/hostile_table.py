@@ -276,6 +276,7 @@ PNG = bytes.fromhex(
     "53de0000000c49444154789c63f8ffff3f0005fe02fea735810000000049454e44ae426082"
 )
 entry(printing.rounded, x=X, decimals=4)
+entry(printing.gap, a=X, b=X, bound=1e-9)
 entry(lambda value: names.nearest_name(value, ["Adam"]), "names.nearest_name", value="Adm")
 entry(lambda value: names.unknown_name("rule", value, ["Adam"]), "names.unknown_name", value="Adm")
 entry(lambda name: names.look_up("rule", name, {"Adam": 1}), "names.look_up", name="Adam")

@@ -17,6 +17,7 @@ from tests.unit.hostile_values import NONSENSE, outcome
 
 EXAMPLES = 40  # for each function; none is made smaller, a slow one would take minutes
 
+DRAWN = "draws what a chapter gives it; what it refuses stands in test_diagrams.py"
 MADE_HERE = "made by the package, not by its users"
 # Modules whose functions are not called with learners' values, and where they are tested instead.
 ELSEWHERE = {
@@ -56,6 +57,17 @@ WITHOUT_A_ROW = {
     "optimizers.Optimizer.update": "in the rows of the seven rules",
     "optimizers.Optimizer.to_torch": "PyTorch checks its parameters",
     "paths.Path": MADE_HERE,
+    "diagrams.Node": DRAWN,
+    "diagrams.Node.edge": DRAWN,
+    "diagrams.arrow": DRAWN,
+    "diagrams.box": DRAWN,
+    "diagrams.chain": DRAWN,
+    "diagrams.circle": DRAWN,
+    "diagrams.network": DRAWN,
+    "diagrams.neuron": DRAWN,
+    "diagrams.sheet": DRAWN,
+    "diagrams.stack": DRAWN,
+    "diagrams.words": DRAWN,
     "plotting.Screen": MADE_HERE,
     "plotting.Screen.ask": "takes the notebook's own shell",
     "plotting.Screen.show": "takes the figure that `show` was given",
