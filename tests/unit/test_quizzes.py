@@ -211,7 +211,7 @@ def test_the_nearest_question_is_suggested():
 
 @pytest.mark.parametrize("chapter", ["77", "9", "", None, 9])
 def test_an_unknown_chapter_is_named(chapter):
-    with pytest.raises(ValueError, match=r"unknown chapter .*known: 00, 09"):
+    with pytest.raises(ValueError, match=r"unknown chapter .*known: 00, .*09"):
         questions_of(chapter)
 
 
