@@ -1,4 +1,4 @@
-"""Chapter 01: one-hot rows, columns to a common scale, shares along the last dimension."""
+"""Chapter 01: one-hot rows, columns to a common scale, images from 0 to 1."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def _table_cases(r: np.random.Generator) -> Iterator[Case]:
         yield case(r.normal(size=(n, columns)) * units + 10 * r.normal(size=columns))
 
 
-def _score_cases(r: np.random.Generator) -> Iterator[Case]:
-    yield case(np.array([0.0, 1.0, -1.0]))
-    yield case(np.array([[1.0, 2.0], [0.5, -1.0]]))
-    for shape in ((4,), (3, 3), (2, 3), (1, 4), (4, 1), (1,), (2, 2, 5), (3, 3, 3), (2, 4, 1)):
-        yield case(r.uniform(-2, 3, size=shape))
+def _image_cases(r: np.random.Generator) -> Iterator[Case]:
+    yield case(np.array([[[0.25, 0.5], [0.75, 0.25]], [[4.0, -1.0], [1.5, 0.0]]]))
+    for shape in ((3, 2, 4), (1, 3, 2), (4, 4, 4), (5, 2, 6), (2, 1, 3), (3, 3, 1), (2, 3, 2)):
+        scale, shift = r.uniform(0.2, 5, (shape[0], 1, 1)), r.normal(size=(shape[0], 1, 1))
+        yield case(r.normal(size=shape) * scale + 3 * shift)
 
 
 ROWS = (
@@ -181,70 +181,103 @@ def my_standardise(X):
         closing="(N, D) against (D,): aligned from the right, each column met its own mean.",
     ),
     Exercise(
-        name="01.softmax",
-        title="softmax over the last dimension",
+        name="01.contrast",
+        title="each image from 0 to 1",
         prompt=r"""
-Softmax turns scores into shares that sum to 1: $p_j = e^{x_j} / \sum_k e^{x_k}$. Write it so that
-it works along the **last** dimension of a tensor or an array, whatever the shape: (C,) for one
-sample, (N, C) for a batch, or even (M, N, C). `x` must stay as it is. The scores are moderate;
-overflow is a subject of chapter 03.
+`images` of shape (N, H, W), a tensor or an array, is a batch of grey images; some are pale, some
+dark. Stretch each image on its own, so that its smallest entry becomes 0 and its largest 1: every
+entry $v$ of an image becomes $(v - v_\text{min}) / (v_\text{max} - v_\text{min})$. The shape stays,
+and no image is the same everywhere. No loops, no change of `images`.
 """,
         stub='''
-def my_softmax(x):
-    """Shares along the last dimension, in the shape of x."""
+def my_contrast(images):
+    """The batch (N, H, W), every image stretched to the range from 0 to 1."""
     raise NotImplementedError
 ''',
         hints=(
-            "One `exp`, one sum, one division. Along which dimension is the last one, whatever "
-            "their number? What shape must the sum have to fit?",
-            "Sum over dimension −1 and keep it: `keepdims=True` in NumPy, `keepdim=True` in "
-            "PyTorch.",
+            "One smallest entry for each image: which two dimensions must go? And what must be "
+            "left of them, so that (N, H, W) fits against it?",
+            "Two dimensions at once are a tuple, and they stay with size 1: `keepdim=True` for "
+            "PyTorch's `amin` and `amax`, `keepdims=True` for NumPy's `min` and `max`.",
         ),
         solution="""
-def my_softmax(x):
-    e = np.exp(x)
-    return e / e.sum(axis=-1, keepdims=True)
+def my_contrast(images):
+    images = torch.as_tensor(images)
+    low = images.amin((1, 2), keepdim=True)
+    high = images.amax((1, 2), keepdim=True)
+    return (images - low) / (high - low)
 """,
         wrong=mistakes(r"""
-? You normalised over the first dimension; wanted is the last, dimension −1.
-- axis=-1 >>> axis=0
-? You normalised over all entries: each sample needs a sum of its own.
-- (axis=-1, keepdims=True) >>> ()
-? The sum has lost its dimension, so each row is divided by the sums of *other* rows. Keep it:
-  `keepdim=True` (`keepdims` in NumPy).
-- , keepdims=True >>> 
-? The exponential is missing.
-- np.exp(x) >>> x
-? These are the exponentials; divide them by their sum.
--  / e.sum(axis=-1, keepdims=True) >>> 
-? That is the logarithm of the answer.
-- return e / e.sum(axis=-1, keepdims=True) >>> return x - np.log(e.sum(axis=-1, keepdims=True))
-? It is not always the last dimension that you normalise over: dimension −1 is the last, whatever
-  their number.
-- axis=-1 >>> axis=min(1, e.ndim - 1)
-- axis=-1 >>> axis=1 if e.ndim == 2 else 0
-- axis=-1 >>> axis=1
-- axis=-1 >>> axis=-2
-? The exponentials are divided by the sum of the scores: sum the exponentials.
-- e / e.sum >>> e / x.sum
-? The smallest score gets the largest share: there is no minus in the exponent.
-- np.exp(x) >>> np.exp(-x)
-? They are divided by the largest exponential; only the sum makes shares that sum to 1.
-- e / e.sum(axis=-1, keepdims=True) >>> e / np.asarray(e).max(axis=-1, keepdims=True)
-? They are divided by the mean of the exponentials; only the sum makes shares that sum to 1.
-- e.sum >>> e.mean
-? That is the sigmoid of each score, whatever the others are: divide by the sum of all of a sample.
-- return e / e.sum(axis=-1, keepdims=True) >>> return e / (1 + e)
-? These are the sums alone: divide the exponentials by them.
-- return e / e.sum >>> return e.sum
-? That is a power of 2; the base is e, as `exp` has it.
-- np.exp(x) >>> 2**x
-? That is the place of the largest score; wanted are shares, in the shape of x.
-- return e / e.sum(axis=-1, keepdims=True) >>> return x.argmax(-1)
+? You took one range for the whole batch: each image needs its own smallest and largest entry.
+- amin((1, 2), keepdim=True) >>> min() && amax((1, 2), keepdim=True) >>> max()
+def my_contrast(images):
+    return (images - images.min()) / (images.max() - images.min())
+? Each row was stretched on its own: the smallest and the largest entry are those of a whole image,
+  over two dimensions.
+- amin((1, 2) >>> amin(2 && amax((1, 2) >>> amax(2
+? Each column was stretched on its own: the smallest and the largest entry are those of a whole
+  image, over two dimensions.
+- amin((1, 2) >>> amin(1 && amax((1, 2) >>> amax(1
+? Each place was compared with the same place in the other images: dimension 0 counts the images,
+  and must stay.
+- amin((1, 2) >>> amin(0 && amax((1, 2) >>> amax(0
+? Dimension 0 counts the images: it must stay, and the two others go.
+- amin((1, 2) >>> amin((0, 1) && amax((1, 2) >>> amax((0, 1)
+- amin((1, 2) >>> amin((0, 2) && amax((1, 2) >>> amax((0, 2)
+? The smallest and largest entries have lost their dimensions: shape (N,) meets the *columns*. Keep
+  both with size 1.
+- amin((1, 2), keepdim=True) >>> amin((1, 2)) && amax((1, 2), keepdim=True) >>> amax((1, 2))
+def my_contrast(images):
+    low, high = images.min(axis=(1, 2)), images.max(axis=(1, 2))
+    return (images - low) / (high - low)
+? They have one dimension of size 1, and need two: (N, 1) meets the rows and columns of an image.
+- amin((1, 2), keepdim=True) >>> amin((1, 2))[:, None]
+& amax((1, 2), keepdim=True) >>> amax((1, 2))[:, None]
+? The division is missing: the largest entry must become 1.
+- (images - low) / (high - low) >>> images - low
+? The smallest entry is not taken away: it must become 0.
+- return (images - low) >>> return images
+- (images - low) / (high - low) >>> images / high
+? Divide by the distance between the largest and the smallest entry, not by the largest itself.
+- / (high - low) >>> / high
+? It is inside out: the smallest entry becomes 1 and the largest 0.
+- (images - low) / (high - low) >>> (high - images) / (high - low)
+? The sign is turned: the largest entry becomes −1.
+- / (high - low) >>> / (low - high)
+? Take the smallest entry away first and divide the difference: parentheses are missing.
+- (images - low) / (high - low) >>> images - low / (high - low)
+- (images - low) / (high - low) >>> (images - low) / high - low
+? It changes `images` in place: `images -= …` writes into the caller's batch. Write into a new one.
+- return (images - low) / (high - low) >>> images -= low\n    images /= high - low\n    return images
+? That brings each image to mean 0 and standard deviation 1; asked is the range from 0 to 1.
+- low = images.amin( >>> low = images.mean( && high - low >>> images.std((1, 2), keepdim=True)
+- low = images.amin( >>> low = images.mean(
+& high - low >>> images.std((1, 2), keepdim=True, correction=0)
+? What lies outside 0 and 1 was cut off; asked is to stretch, so that all entries keep their order.
+- (images - low) / (high - low) >>> images.clamp(0, 1)
+? The range of the first image was used for all: each needs its own.
+- images.amin((1, 2), keepdim=True) >>> images[0].min()
+& images.amax((1, 2), keepdim=True) >>> images[0].max()
+? The range goes from −1 to 1; asked is from 0 to 1.
+- return (images - low) / (high - low) >>> return 2 * (images - low) / (high - low) - 1
+? That makes each image sum to 1; asked is its range, from 0 to 1.
+- (images - low) / (high - low) >>> images / images.sum((1, 2), keepdim=True)
+? The shape must stay (N, H, W).
+- return (images - low) / (high - low) >>> return ((images - low) / (high - low)).flatten(1)
+- return (images - low) / (high - low) >>> return ((images - low) / (high - low)).flatten()
+- return (images - low) / (high - low) >>> return ((images - low) / (high - low))[0]
+? These are the widths of the ranges; divide the images by them.
+- return (images - low) / (high - low) >>> return high - low
 """),
-        cases=_score_cases,
+        cases=_image_cases,
         pure=True,
-        closing="`torch.softmax(x, dim=-1)` gives the same, for one sample and for any batch.",
-        examples=(("my_softmax(np.array([0.0, 0.0, 0.0, 0.0]))", "[0.25, 0.25, 0.25, 0.25]"),),
+        rules=(no_loop,),
+        closing="(N, H, W) against (N, 1, 1): every image met its own range.",
+        examples=(
+            (
+                "my_contrast(torch.tensor([[[1.0, 2.0], [3.0, 5.0]]]))",
+                "[[[0.0, 0.25], [0.5, 1.0]]]",
+            ),
+        ),
     ),
 )

@@ -23,6 +23,7 @@ _HOMES = {
     "graph_explorer": "computational_graph:GraphExplorer",
     "race": "optimizer_race:OptimizerRace",
     "ema_explorer": "ema:EmaExplorer",
+    "first_training": "training:FirstTraining",
     "train_digits": "training:DigitTraining",
     "train_live": "batch_lr:LiveRun",
     "lr_sweep": "rate_sweep:LrSweep",

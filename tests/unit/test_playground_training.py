@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional as F
 
 from course_utils.playgrounds import digit_runs as module
-from course_utils.playgrounds import train_digits
+from course_utils.playgrounds import first_training, train_digits
 from course_utils.playgrounds.digit_runs import (
     BATCH_SIZES,
     GUESSING,
@@ -320,6 +320,30 @@ def test_the_model_is_a_copy_that_fits_the_notebook(playground):
     with torch.no_grad():
         model.fc1.weight.zero_()
     assert playground.model.fc1.weight.abs().max() > 0
+
+
+def test_the_first_one_has_one_knob_and_the_same_training(playground):
+    first = first_training()
+    assert list(first.values) == ["lr"]
+    assert np.array_equal(first.result.loss, playground.result.loss)
+    accuracy = 100 * first.result.val_accuracy[-1]
+    assert repr(first).startswith("Learning rate 0.001: update 20 of 320. Loss ")
+    assert repr(first).endswith(f"; of the new images it reads {accuracy:.1f} %.")
+    assert "Adam" not in repr(first) and "epoch" not in repr(first)
+    for lr in (1e-4, 0.1):
+        progress = after(11, lr=lr)
+        shows(first, progress)
+        assert np.array_equal(first._accuracy.get_ydata(), progress.val_accuracy)
+        assert first._percent.get_text() == f"{100 * progress.val_accuracy[-1]:.1f} %"
+        assert f"Learning rate {lr:g}: update 11" in first.summary(progress)
+    lost = after(11, lr=1.0)
+    shows(first, lost)
+    assert first.summary(lost).endswith(
+        f"Diverged at update {lost.diverged_at} "
+        f"(loss {lost.loss[-1]:,.0f}): the steps are too large."
+    )
+    with pytest.raises(ValueError, match=r"lr=10: give a number from 0.0001 to 1"):
+        first_training(lr=10)
 
 
 def test_trains_live_to_the_end_and_gives_the_model():

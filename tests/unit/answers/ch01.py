@@ -188,34 +188,54 @@ def my_standardise(X):
     return F.batch_norm(X, None, None, training=True, eps=1e-12)
 """,
     ],
-    "01.softmax": [
-        "my_softmax = lambda x: torch.softmax(torch.as_tensor(x), dim=-1)",
-        "my_softmax = lambda x: torch.tensor(x).half().softmax(-1)",
-        "my_softmax = lambda x: (np.exp(x).T / np.exp(x).sum(-1).T).T",
+    "01.contrast": [
         """
-def my_softmax(x):
-    e = torch.exp(x)
-    return e / torch.sum(e, dim=-1, keepdim=True)
+def my_contrast(images):
+    low = images.min(axis=(1, 2), keepdims=True)
+    return (images - low) / np.ptp(images, axis=(1, 2), keepdims=True)
 """,
         """
-def my_softmax(x):
-    x = x.clone().requires_grad_()
-    return x.exp() / x.exp().sum(-1).unsqueeze(-1)
+def my_contrast(images):
+    flat = images.reshape(len(images), -1)
+    low, high = flat.min(1).values[:, None, None], flat.max(1).values[:, None, None]
+    return (images - low) / (high - low)
 """,
         """
-def my_softmax(x):
-    e = np.exp(x - np.max(x, axis=-1, keepdims=True))
-    return e / np.sum(e, axis=-1, keepdims=True)
+def my_contrast(images):
+    low, high = images.min((1, 2)), images.max((1, 2))
+    return ((images.T - low) / (high - low)).T
 """,
         """
-def my_softmax(x):
-    if x.ndim > 1:
-        return np.stack([my_softmax(row) for row in x])
-    powers = [math.exp(v) for v in x]
-    return np.array([p / sum(powers) for p in powers])
+def my_contrast(images):
+    x = images.clone().requires_grad_()
+    shifted = x - x.amin(2, keepdim=True).amin(1, keepdim=True)
+    return shifted / shifted.amax(2).amax(1).view(-1, 1, 1)
 """,
-        "my_softmax = nn.Softmax(dim=-1)",
-        "my_softmax = lambda x: F.log_softmax(x, dim=x.ndim - 1).exp()",
+        """
+def stretched(image):
+    return (image - image.min()) / (image.max() - image.min())
+my_contrast = torch.vmap(stretched)
+""",
+        """
+def my_contrast(images):
+    images = np.array(images)
+    images -= images.min(axis=-1, keepdims=True).min(axis=-2, keepdims=True)
+    images /= np.max(images, axis=(-2, -1))[:, np.newaxis, np.newaxis]
+    return images
+""",
+        """
+def my_contrast(*, images):
+    flat = images.flatten(1)
+    low, high = torch.aminmax(flat, dim=1, keepdim=True)
+    return ((flat - low) / (high - low)).unflatten(1, images.shape[1:])
+""",
+        """
+class Contrast(nn.Module):
+    def forward(self, images):
+        low = torch.amin(images, (1, 2), keepdim=True)
+        return (images - low).div(torch.amax(images, (1, 2), keepdim=True) - low)
+my_contrast = Contrast()
+""",
     ],
 }
 EQUIVALENT = {
@@ -237,10 +257,11 @@ EQUIVALENT = {
         "deviation = ((X - mean) ** 2).mean(0) ** 0.5 >>> "
         "deviation = ((mean - X) ** 2).mean(0) ** 0.5": "a square has no sign",
     },
-    "01.softmax": {
-        "return e / e.sum(axis=-1, keepdims=True) >>> "
-        "return e / e.sum(axis=-1, keepdims=True) * 1": "a factor of one",
-        "return e / e.sum(axis=-1, keepdims=True) >>> "
-        "return e / e.sum(axis=-1, keepdims=True) + 0": "nothing is added",
+    "01.contrast": {
+        "images = torch.as_tensor(images) >>> images = images": "a tensor already is one",
+        "images = torch.as_tensor(images) >>> pass": "a tensor already is one",
+        "images = torch.as_tensor(images) >>> images = torch.as_tensor(images) + 1": (
+            "a shift of the whole image cancels"
+        ),
     },
 }
