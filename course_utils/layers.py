@@ -43,8 +43,7 @@ class Layer:
         G = _floats(G, "G")
         if G.shape != self._out_shape:
             raise ValueError(
-                f"G has shape {G.shape}; it must have the shape of the output, "
-                f"{self._out_shape}"
+                f"G has shape {G.shape}; it must have the shape of the output, {self._out_shape}"
             )
         return self._memory, G
 

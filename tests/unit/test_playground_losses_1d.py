@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 
@@ -193,4 +194,4 @@ def test_points_at_one_place_do_not_hide_each_other():
     gradients = [point.get_ydata()[0] for point in playground.points[1]]
     sizes = [point.get_markersize() for point in playground.points[1]]
     assert gradients[1] == gradients[2]
-    assert all(larger > smaller + 2 for larger, smaller in zip(sizes, sizes[1:], strict=False))
+    assert all(larger > smaller + 2 for larger, smaller in itertools.pairwise(sizes))
