@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from course_utils.plotting import BLUE_INK, GREY, RED_INK, figure
+from course_utils.plotting import BLUE_INK, GREY, RED_INK, figure, inch_axes
 from course_utils.reals import whole
 
 if TYPE_CHECKING:
@@ -56,9 +56,7 @@ class Node:
 def sheet(width: float = 9.0, height: float = 3.0) -> tuple[Figure, Axes]:
     """A figure of ``width`` × ``height`` inches, empty, and its axes in inches."""
     fig = figure(width, height)
-    ax = fig.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
-    ax.set_axis_off()
-    return fig, ax
+    return fig, inch_axes(fig)
 
 
 def words(ax: Axes, x: float, y: float, text: str, **look: Any) -> None:
@@ -98,7 +96,7 @@ def box(
     below: str = "",
 ) -> Node:
     """A box around (x, y) with ``text`` in it; ``above`` and ``below`` as for `circle`."""
-    _rectangle(ax, x, y, width, height, face, 3)
+    _rectangle(ax, x, y, width, height, face)
     return _named(ax, Node(x, y, width, height), text, above, below)
 
 
@@ -125,7 +123,7 @@ def stack(
     spread = (count - 1) * shift
     for i in reversed(range(count)):
         place = (offset - spread / 2 + i * shift for offset in (x, y))
-        _rectangle(ax, *place, width, height, face, 3)
+        _rectangle(ax, *place, width, height, face)
     words(ax, x - spread / 2, y - spread / 2, text)
     return _named(ax, Node(x, y, width + spread, height + spread), "", above, below)
 
@@ -278,13 +276,11 @@ def network(
     return layers
 
 
-def _rectangle(
-    ax: Axes, x: float, y: float, width: float, height: float, face: str, zorder: float
-) -> None:
+def _rectangle(ax: Axes, x: float, y: float, width: float, height: float, face: str) -> None:
     from matplotlib.patches import Rectangle
 
     corner = (x - width / 2, y - height / 2)
-    ax.add_patch(Rectangle(corner, width, height, fc=face, ec="black", lw=1.2, zorder=zorder))
+    ax.add_patch(Rectangle(corner, width, height, fc=face, ec="black", lw=1.2, zorder=3))
 
 
 def _named(ax: Axes, node: Node, text: str, above: str, below: str) -> Node:

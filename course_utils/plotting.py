@@ -192,6 +192,14 @@ def bare_figure(width: float, height: float) -> Figure:
     return fig
 
 
+def inch_axes(fig: Figure) -> Axes:
+    """Invisible axes over the whole of `fig`, in inches from its lower left corner."""
+    width, height = fig.get_size_inches()
+    ax = fig.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
+    ax.set_axis_off()
+    return ax
+
+
 def show(fig: Figure, alt: str) -> None:
     """Display `fig` as a PNG together with `alt`, one or two sentences that say what it shows.
 

@@ -17,8 +17,8 @@ from typing import Any
 from course_utils.live.noted import WIDGET_VIEW
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-KEPT_METADATA = ("tags", "reason", "jupyter")
-FOLDED = {"source_hidden": True}  # all that is kept under "jupyter": the code of the cell is folded
+KEPT_METADATA = ("tags", "reason")
+FOLDED = {"jupyter": {"source_hidden": True}}  # kept too: the code of the cell is folded
 MEASURED = "measured-picture"  # tag of a cell whose picture shows timings; its text is compared
 VALID_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 
@@ -104,8 +104,7 @@ def normalised(notebook: Notebook, before: Notebook) -> Notebook:
 def kept_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     """What a stored cell keeps of its metadata; whether it is folded, but no other look of it."""
     kept = {key: metadata[key] for key in KEPT_METADATA if metadata.get(key)}
-    kept.pop("jupyter", None)
-    return kept | ({"jupyter": dict(FOLDED)} if is_folded(metadata) else {})
+    return kept | (copy.deepcopy(FOLDED) if is_folded(metadata) else {})
 
 
 def is_folded(metadata: dict[str, Any]) -> bool:

@@ -103,7 +103,7 @@ class OptimizerRace(Parts, Playground):
             Choice("surface", self._surface.name, "Surface", options=tuple(SURFACES),
                    width="172px"),
             Checks("optimizers", start, " ", options=tuple(self.known_optimizers)),
-            rate_slider(0.1, 1e-4, 10.0, label="Learning rate", readout=".3g", width="250px",
+            rate_slider(0.1, 1e-4, 10.0, label="Learning rate", width="250px",
                         tip="the same for all; one step of the slider is about 12 %"),
             share_slider("momentum", 0.9, label="β, β₁", width="204px", tip="memory of the slope: "
                          "momentum of Momentum and Nesterov, β₁ of Adam, AdamW"),

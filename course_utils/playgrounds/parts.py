@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from course_utils.live.quick_image import QuickImage
 from course_utils.live.quick_text import QuickText
-from course_utils.plotting import RED
+from course_utils.plotting import RED, inch_axes
 
 T = TypeVar("T")
 Event = tuple[str, float, float]
@@ -107,8 +107,7 @@ class Sheet(Parts):
 
     def sheet(self, fig: Any) -> Any:
         """The axes."""
-        self.ax = fig.add_axes((0, 0, 1, 1), xlim=(0, self.width), ylim=(0, self.height))
-        self.ax.set_axis_off()
+        self.ax = inch_axes(fig)
         return self.ax
 
     def word(self, x: float = 0, y: float = 0, words: str = "", **look: Any) -> QuickText:

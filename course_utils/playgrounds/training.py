@@ -35,6 +35,11 @@ from course_utils.plotting import BLACK, BLUE, GREY, RED, SPLIT_STYLES
 from course_utils.printing import rounded
 
 
+def ended(text: str, trouble: str) -> str:
+    """The sentence ``text`` with its end, and what went wrong in another."""
+    return f"{text}. {capital(trouble)}." if trouble else f"{text}."
+
+
 class Names(NamedTuple):
     """What the picture calls its parts."""
 
@@ -199,8 +204,7 @@ class DigitTraining(Parts, TrainingPlayground):
                 f"; validation loss {rounded(result.val_loss[-1])}, "
                 f"accuracy {rounded(100 * result.val_accuracy[-1], 1)} %"
             )
-        trouble = verdict(result)
-        return f"{text}. {capital(trouble)}." if trouble else f"{text}."
+        return ended(text, verdict(result))
 
 
 class FirstTraining(DigitTraining):
@@ -241,5 +245,4 @@ class FirstTraining(DigitTraining):
         )
         if len(result.val_accuracy):
             text += f"; of the new images it reads {rounded(100 * result.val_accuracy[-1], 1)} %"
-        trouble = verdict(result)
-        return f"{text}. {capital(trouble)}." if trouble else f"{text}."
+        return ended(text, verdict(result))

@@ -195,10 +195,10 @@ def stored_form(chapter: Chapter) -> list[str]:
     if names != [cell["id"] for cell in chapter.cells]:
         problems.append("cell ids are missing, invalid or not unique")
     for index, cell in enumerate(chapter.cells):
-        more = sorted(set(cell["metadata"]) - set(form.KEPT_METADATA))
+        more = sorted(set(cell["metadata"]) - {*form.KEPT_METADATA, *form.FOLDED})
         if more:
             problems.append(f"cell {index + 1} ({cell['id']}) has metadata {more}")
-        if cell["metadata"].get("jupyter", form.FOLDED) != form.FOLDED:
+        if form.kept_metadata(cell["metadata"]).get("jupyter") != cell["metadata"].get("jupyter"):
             problems.append(f"cell {index + 1} ({cell['id']}) keeps more than that it is folded")
     for where, output in chapter.outputs():
         if form.WIDGET_VIEW in output.get("data", {}):

@@ -53,7 +53,7 @@ def text(source: str, name: str) -> dict:
 
 
 def code(source: str, name: str, *outputs: dict, fold: bool = False) -> dict:
-    metadata = {"jupyter": dict(form.FOLDED)} if fold else {}
+    metadata = form.kept_metadata(form.FOLDED) if fold else {}
     cell = {"cell_type": "code", "id": name, "metadata": metadata, "source": source}
     return {**cell, "outputs": list(outputs), "execution_count": 0}
 
@@ -208,7 +208,7 @@ BROKEN = [
     ("uncompared", tagged("nbval-ignore-output"), "gives no reason"),
     ("uncompared", tagged("raises-exception"), "catch the exception"),
     ("folded", put("drawn", metadata={}), "only draws"),
-    ("folded", put("data", metadata={"jupyter": form.FOLDED}), "draws nothing"),
+    ("folded", put("data", metadata=form.FOLDED), "draws nothing"),
     ("folded", swap("drawn", "ax.plot(x)", "x = train()\nax.plot(x)"), "makes x"),
     ("notation", put("body", source="The loss is $-\\ln p$."), "writes \\ln"),
     ("notation", put("body", source="Its gradient is (p - t) / N."), "writes p - t"),

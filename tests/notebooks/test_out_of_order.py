@@ -6,10 +6,6 @@ The chapters go through it in ``make test``; one of them with
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import nbformat
@@ -18,6 +14,7 @@ from course_utils.commands import notebook_format as form
 from course_utils.commands.testing import command_lines
 from course_utils.exercises import exercises_of, get_exercise
 from tests.notebooks.again import OUT_OF_ORDER, RUN_ONCE, SOLVED, drawn
+from tests.notebooks.nbval_run import run_nbval
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
@@ -40,20 +37,9 @@ def write(path: Path, cells: list[tuple[str, str]]) -> None:
 
 def run(folder: Path, *arguments: str) -> dict[str, set[str]]:
     """Notebook -> the names of the tests of it that failed."""
-    (folder / "pytest.ini").write_text("[pytest]\n")  # no settings from above
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval"]
-    command += ["--nbval-current-env", "-p", "tests.notebooks.again", "--junitxml=report.xml"]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
-    environment["PYTHONPATH"] = str(ROOT)
-    done = subprocess.run(
-        [*command, *arguments, "."], cwd=folder, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode in (0, 1), done.stdout + done.stderr
     failed: dict[str, set[str]] = {path.stem: set() for path in folder.glob("*.ipynb")}
-    for case in ET.parse(folder / "report.xml").iter("testcase"):
-        (chapter,) = (name for name in failed if name in case.get("classname", ""))
-        if [*case.iter("failure"), *case.iter("error")]:
-            failed[chapter].add(case.get("name"))
+    for case in run_nbval(folder, "-p", "tests.notebooks.again", *arguments):
+        failed[case.notebook] |= {case.name} if case.messages else set()
     return failed
 
 

@@ -9,17 +9,14 @@ from __future__ import annotations
 import ast
 import copy
 import json
-import os
 import re
-import subprocess
-import sys
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
 from course_utils.commands import notebook_format as form
 from tests.notebooks.hygiene import UNCOMPARED
+from tests.notebooks.nbval_run import run_nbval
 
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -109,20 +106,12 @@ def verdicts(tmp_path_factory) -> dict[str, list[str]]:
     for name, notebook in copies.items():
         text = json.dumps(notebook, ensure_ascii=False)
         (folder / f"{name}.ipynb").write_text(text, encoding="utf-8")
-    (folder / "pytest.ini").write_text("[pytest]\n")  # no settings from above
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q"]
-    command += ["-p", "no:cacheprovider", "--junitxml=report.xml", "."]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
-    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert run.returncode == 1, run.stdout + run.stderr
     results: dict[str, list[str]] = {name: [] for name in copies}
     ran: dict[str, int] = dict.fromkeys(copies, 0)
-    for case in ET.parse(folder / "report.xml").iter("testcase"):
-        name = Path(case.get("classname", "").replace(".", "/")).parts
-        chapter = next(part for part in copies if part in name)
-        ran[chapter] += 1
-        for failure in [*case.iter("failure"), *case.iter("error")]:
-            results[chapter].append(f"{failure.get('message', '')}\n{failure.text or ''}")
+    for case in run_nbval(folder):
+        ran[case.notebook] += 1
+        results[case.notebook] += case.messages
+    assert any(results.values()), "nothing was noticed"
     cells = sum(cell["cell_type"] == "code" for cell in original["cells"])
     assert set(ran.values()) == {cells}, f"{path.name}: {ran} cells ran, not {cells} in each copy"
     return results

@@ -74,6 +74,7 @@ WITHOUT_A_ROW = {
     "plotting.bare_figure": "takes the sizes that `figure` has checked, and those of a playground",
     "plotting.close": "does nothing for what is no figure",
     "plotting.course_style": "takes nothing",
+    "plotting.inch_axes": "takes the figure of `sheet` or of a playground",
     "plotting.picture_bundle": "takes the PNG that `show` has made",
     "plotting.portrait": "takes the figure that `show` was given",
     "plotting.smaller": "takes the PNG that `show` has made",
