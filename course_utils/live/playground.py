@@ -26,7 +26,7 @@ from course_utils.live.canvas import LiveCanvas
 from course_utils.live.controls import Bound, Control, button, close_widgets, grey_out, row, starts
 from course_utils.live.line import Line
 from course_utils.live.picture import Frame, Picture
-from course_utils.live.renderer import RENDERER, REST_AFTER, REST_AFTER_THIN
+from course_utils.live.renderer import RENDERER, REST_AFTER, REST_AFTER_THIN, SHARP_AFTER
 from course_utils.memory import give_memory_back
 from course_utils.names import unknown_name
 from course_utils.plotting import picture_bundle
@@ -116,6 +116,7 @@ class Playground:
         self._line = Line()
         self._exact = 0  # number of the newest frame, if it is exact in every pixel
         self._scale = 1.0
+        self._long_at_rest = False  # nothing moves soon: then a thin line is free for all it takes
         self._viewed = False
         self._moved = False  # since the picture was last noted, or stored by the cell
         self._stale = False  # values changed while nobody looked
@@ -258,12 +259,9 @@ class Playground:
     def _on_message(self, _: Any, message: dict, __: Any) -> None:
         kind = message.get("type")
         if kind in ("painted", "pong"):
-            thin = self._line.thin
             for reply in self._line.hear(message):
                 if not self._closed:
                     self._canvas.send(reply)
-            if thin and not self._line.thin:  # it only seemed so: the picture can be sharp
-                RENDERER.request(self, rest=True)
             RENDERER.wake()
         elif kind == "input":
             self._line.put(message)
@@ -272,6 +270,7 @@ class Playground:
         elif kind == "ready":
             self._scale = min(max(float(message.get("dpr") or 1.0), 1.0), 3.0)
             self.picture.known, self._exact = [], 0  # a new view knows nothing yet
+            self._long_at_rest = False
             self._canvas.send(self._line.begin())
             self._viewed, self._canvas.first = True, {}
             noted.note(self.widget.model_id)
@@ -329,12 +328,14 @@ class Playground:
         begun = time.monotonic()
         if moving or self._stale:
             self._stale, self._moved, self._exact = False, True, 0
+            self._long_at_rest = False
             self._drawn = self._refresh()
         generation = self._drawn
         if self._error:
             self._canvas.send({"type": "error", "error": self._error, "generation": generation})
             return
-        words, thin, png = self.summary(self._result), self._line.thin, b""
+        words, png = self.summary(self._result), b""
+        thin = self._line.thin and not self._long_at_rest
         if not moving:
             news = self.picture.news()
             if news is not None:
@@ -352,6 +353,9 @@ class Playground:
         if not moving and thin and self._exact:  # it is as sharp as it can be on a thin line
             rest = {"type": "rest", "frame": self._exact, "format": "png", "summary": words}
             self._canvas.send(rest)
+        if not moving and thin and self._scale > 1.0:
+            self._long_at_rest = True
+            RENDERER.request(self, rest=True, after=SHARP_AFTER)
         if not moving and self._moved:
             self._moved = False
             self._note_picture(png or self.picture.frame(moving=False).data, words)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 REST_AFTER = 0.15  # seconds without a change until the lossless frame is sent
 REST_AFTER_THIN = 0.5  # the same where that frame would keep others from the line
+SHARP_AFTER = 2.0  # until it comes there in the resolution of a finer screen
 SWITCH_EVERY = 0.0005  # seconds between two threads' turns while playgrounds are live
 AT_ONCE = 0.0  # when a lossless frame is due that must not be put off
 LOOK_AGAIN = 0.5  # seconds after which a full line is looked at again, if it says nothing
@@ -39,11 +40,14 @@ class Renderer:
         self._resting: dict[Drawn, float] = {}
         self._thread: threading.Thread | None = None
 
-    def request(self, playground: Drawn, *, rest: bool = False) -> None:
-        """Draw `playground` soon: a moving frame, or with `rest=True` just the lossless one."""
+    def request(self, playground: Drawn, *, rest: bool = False, after: float = 0.0) -> None:
+        """Draw `playground` soon: a moving frame, or with `rest=True` just the lossless one.
+
+        after: seconds for which nothing must have moved until the lossless one is drawn.
+        """
         with self._wake:
             if rest:
-                self._resting[playground] = AT_ONCE
+                self._resting[playground] = time.monotonic() + after if after else AT_ONCE
             else:
                 self._moving[playground] = None
             if self._thread is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import TimeoutError as NotYet
@@ -11,6 +12,7 @@ from playwright.sync_api import TimeoutError as NotYet
 from tests.browser.lab import LabPage
 
 SETTLE_MS = 20_000
+LEARNS_MS = 180_000  # at most, for the pad's network on a machine with much else to do
 # The playground shows a picture in one of these formats.
 PAINTED = """([index, formats]) => formats.includes(
   document.querySelectorAll('.course-playground')[index]
@@ -97,6 +99,14 @@ class Live:
     def paints(self) -> dict[str, int]:
         return self.canvas.evaluate("(canvas) => canvas.coursePaints")
 
+    def wait_painted(self, count: int) -> None:
+        """Wait until the picture was painted `count` times since this `Live` was made."""
+        self.page.wait_for_function(
+            "([canvas, count]) => canvas.coursePaints.count >= count",
+            arg=[self.canvas.element_handle(), count],
+            timeout=SETTLE_MS,
+        )
+
     # -- doing -------------------------------------------------------------------------------------
 
     def settle(self, *, at_rest: bool = False) -> dict[str, Any]:
@@ -160,7 +170,9 @@ class Live:
     def button(self, text: str) -> Any:
         return self.root.get_by_role("button", name=text, exact=True)
 
-    def drag(self, points: list[tuple[float, float]]) -> None:
+    def drag(
+        self, points: list[tuple[float, float]], before_release: Callable = lambda: None
+    ) -> None:
         """Press at the first of `points` (fractions from the bottom left), move, release."""
         box = self.canvas.bounding_box()
         at = [(box["x"] + x * box["width"], box["y"] + (1 - y) * box["height"]) for x, y in points]
@@ -168,6 +180,7 @@ class Live:
         self.page.mouse.down()
         for x, y in at[1:]:
             self.page.mouse.move(x, y, steps=4)
+        before_release()
         self.page.mouse.up()
 
 

@@ -12,7 +12,7 @@ from course_utils.commands import notebook_format as form
 from course_utils.live.noted import LIVE
 from tests.browser.conftest import NOTEBOOKS
 from tests.browser.lab import SAVE, LabPage
-from tests.browser.playground import Live, move_everything
+from tests.browser.playground import LEARNS_MS, Live, move_everything
 from tests.browser.quiz import Quiz
 
 # JupyterLab itself gives the picture of an output no alternative text, whatever is stored for it.
@@ -104,6 +104,8 @@ class OneChapter:
         lives = [
             Live(chapter, i) for i in range(chapter.page.locator(".course-playground").count())
         ]
+        for live in lives:  # the pad's network learns behind it, and says so
+            live.root.filter(has_not_text="earning: round").wait_for(timeout=LEARNS_MS)
         words = [live.reset().canvas.get_attribute("aria-label") for live in lives]
         chapter.page.evaluate(SAVE)
         assert chapter.file.stat().st_size < LARGEST
