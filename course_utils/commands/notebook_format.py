@@ -20,6 +20,9 @@ KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "nam
 KEPT_METADATA = ("tags", "reason")
 FOLDED = {"jupyter": {"source_hidden": True}}  # kept too: the code of the cell is folded
 MEASURED = "measured-picture"  # tag of a cell whose picture shows timings; its text is compared
+UNCOMPARED = ("nbval-ignore-output", "nbval-skip")  # tags of cells that nbval does not compare
+A_TIME = re.compile(r"\d\s?(?:ns|µs|ms|s)\b")
+A_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?:\s?(?:ns|µs|ms|s)\b)?")
 VALID_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 
 Notebook = dict[str, Any]
@@ -72,7 +75,7 @@ def name_cells(cells: list[dict[str, Any]]) -> None:
 
 def normalised(notebook: Notebook, before: Notebook) -> Notebook:
     """The executed ``notebook`` in its stored form; PNGs with the pixels of ``before`` keep its
-    bytes."""
+    bytes, and timings that nobody compares their numbers."""
     old_cells = {cell["id"]: cell for cell in before["cells"]}
     cells = []
     count = 0
@@ -91,7 +94,10 @@ def normalised(notebook: Notebook, before: Notebook) -> Notebook:
             new["execution_count"] = None if empty else count
             new["outputs"] = stored_outputs(cell["outputs"], new["execution_count"])
             old = old_cells.get(cell["id"], {}).get("outputs", [])
-            keep_equal_images(new["outputs"], old, MEASURED in new["metadata"].get("tags", []))
+            tags = new["metadata"].get("tags", [])
+            keep_equal_images(new["outputs"], old, MEASURED in tags)
+            if set(tags) & set(UNCOMPARED):
+                keep_timings(new["outputs"], old)
         cells.append(new)
     return {
         "cells": cells,
@@ -151,6 +157,19 @@ def keep_equal_images(
             new_data["image/png"] = old_png
     for data in pictures(new):
         data["image/png"] = data["image/png"].rstrip("\n") + "\n"
+
+
+def keep_timings(new: list[dict[str, Any]], old: list[dict[str, Any]]) -> None:
+    """Give what tells a time its old text where only the numbers are others: they always are."""
+    for output, before in zip(new, old, strict=False):
+        text, stored = output.get("text", ""), before.get("text", "")
+        if A_TIME.search(stored) and without_numbers(text) == without_numbers(stored):
+            output["text"] = stored
+
+
+def without_numbers(text: str) -> str:
+    """``text`` with one sign for each number and its unit of time, and single spaces."""
+    return " ".join(A_NUMBER.sub("#", text).split())
 
 
 def pictures(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:

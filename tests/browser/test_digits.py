@@ -105,7 +105,7 @@ def test_the_pad_reads_from_the_first_stroke_and_better_while_it_learns(scratch)
     live.button("Clear").click()
     words.filter(has_text="empty").wait_for()
     assert live.error() == ""
-    live.drag(SEVEN, before_release=words.filter(has_text="The drawing: the network reads").wait_for)
+    live.drag(SEVEN, before_release=words.filter(has_text="drawing: the network reads").wait_for)
     assert "Still learning: round " in live.summary()
     words.filter(has_not_text="earning").wait_for(timeout=LEARNS_MS)
     assert live.summary() == "The drawing: the network reads 7, probability above 0.9."
@@ -135,6 +135,6 @@ def test_a_kernel_ends_cleanly_while_the_pad_learns(browser, lab):
     words.filter(has_text="Still learning").wait_for()
     assert page.errors() == [] and page.console_errors == []
     page.close()
-    # The server may complain about a page that has closed; a trace of the kernel would name our files.
+    # The server may complain about a page that has closed; a trace of the kernel names our files.
     written = log.read_text()[begin:]
     assert "course_utils" not in written and "was destroyed" not in written, written

@@ -22,7 +22,6 @@ MOST_NOTEBOOK_BYTES = 1_000_000
 NAME = re.compile(r"^(\d\d)_[a-z0-9]+(_[a-z0-9]+)*\.ipynb$")
 SECTIONS = ("Pitfalls", "Exercises", "Recap")
 HEADER = ("after this chapter you can", "prerequisites", "reading time", "run time")
-UNCOMPARED = ("nbval-ignore-output", "nbval-skip")
 MARKER = re.compile(r"^\s*#\s*(NBVAL_|PYTEST_VALIDATE_)", re.MULTILINE)
 ABSOLUTE = re.compile(
     r"(?<![\w.])/(home|Users|root|tmp|var|usr|opt|mnt|work|content)/\w|\b[A-Z]:\\\\?\w"
@@ -354,7 +353,7 @@ def uncompared(chapter: Chapter) -> list[str]:
             problems.append(f"{where} has a marker comment: use a tag and a reason")
         tags = cell["metadata"].get("tags", [])
         reason = cell["metadata"].get("reason", "")
-        if set(tags) & set(UNCOMPARED) and len(reason) < 15:
+        if set(tags) & set(form.UNCOMPARED) and len(reason) < 15:
             problems.append(f"{where} is not compared and gives no reason in its metadata")
         if form.MEASURED in tags and len(reason) < 15:
             problems.append(f"{where} has a measured picture and gives no reason in its metadata")
@@ -365,7 +364,7 @@ def uncompared(chapter: Chapter) -> list[str]:
 
 def count_uncompared(chapter: Chapter) -> int:
     cells = [cell for _, cell in chapter.of_type("code")]
-    return sum(bool(set(cell["metadata"].get("tags", [])) & set(UNCOMPARED)) for cell in cells)
+    return sum(bool(set(cell["metadata"].get("tags", [])) & set(form.UNCOMPARED)) for cell in cells)
 
 
 def allowed_uncompared(design: str) -> dict[str, int]:

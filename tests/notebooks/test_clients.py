@@ -17,10 +17,10 @@ import nbformat
 import pytest
 
 from course_utils.commands import pages
+from course_utils.commands.notebook_format import UNCOMPARED
 from course_utils.commands.bootstrap import JUPYTER
 from course_utils.quizzes import cell, get_question
 from course_utils.quizzes.question import solve
-from tests.notebooks.hygiene import UNCOMPARED
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 CHAPTERS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from course_utils.commands import notebook_format as form
-from tests.notebooks.hygiene import UNCOMPARED
 from tests.notebooks.nbval_run import run_nbval
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +26,7 @@ CODE_CHANGES = 4
 
 def compared_text(cell: dict) -> list[tuple[dict, str]]:
     """The (container, key) pairs of a cell's compared texts that hold a number."""
-    if set(cell["metadata"].get("tags", [])) & set(UNCOMPARED):
+    if set(cell["metadata"].get("tags", [])) & set(form.UNCOMPARED):
         return []
     places = [(output, "text") for output in cell["outputs"] if "text" in output]
     places += [(out["data"], "text/plain") for out in cell["outputs"] if "data" in out]

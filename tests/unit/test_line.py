@@ -248,7 +248,7 @@ def test_on_a_thin_line_the_sharp_picture_is_as_large_as_the_page_where_no_patch
 
 
 def test_a_picture_that_stays_at_rest_becomes_sharp_on_a_thin_line_too(wave, monkeypatch):
-    """Also because a busy machine makes a line look thin, and at rest nothing would correct that."""
+    """A busy machine makes a line look thin, and at rest nothing would correct that."""
     monkeypatch.setattr(path_window, "ENOUGH", 1)
     monkeypatch.setattr(playground, "SHARP_AFTER", 0.5)
     page = FarPage(wave, rate=20_000, dpr=2.0)

@@ -122,6 +122,27 @@ def test_a_picture_of_a_measurement_stays_while_its_text_does(tags, text, kept):
     assert (stored["cells"][0]["outputs"][0]["data"]["image/png"] == old) == kept
 
 
+@pytest.mark.parametrize(
+    ("tags", "new", "kept"),
+    [
+        ([form.UNCOMPARED[0]], "loop 1,234 µs,  tensor 9 µs: 137 times", True),
+        ([form.UNCOMPARED[0]], "loop 1.2 ms, tensor 9.71 µs: 1e+03 times", True),
+        ([form.UNCOMPARED[0]], "a loop 812 µs, tensor 3.1 µs: 262 times", False),
+        ([form.UNCOMPARED[0]], "torch 2.16.0", False),
+        ([], "loop 1,234 µs, tensor 9 µs: 137 times", False),
+    ],
+)
+def test_a_timing_that_nobody_compares_stays_while_its_words_do(tags, new, kept):
+    old = "loop 812 µs, tensor 3.1 µs: 262 times" if "loop" in new else "torch 2.15.0"
+
+    def notebook(words: str) -> dict:
+        output = {"output_type": "stream", "name": "stdout", "text": words}
+        return {"cells": [code("x", "a", outputs=[output], metadata={"tags": tags})]}
+
+    stored = form.normalised(notebook(new), notebook(old))
+    assert stored["cells"][0]["outputs"][0]["text"] == (old if kept else new)
+
+
 def test_a_second_run_changes_nothing(tmp_path, quiet):
     cells = [
         code("import sys\nprint('a')\nsys.stdout.flush()\nprint('b')"),
