@@ -6,7 +6,6 @@ import json
 import shutil
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from course_utils import quizzes
@@ -15,23 +14,23 @@ from tests.browser.playground import Live
 from tests.browser.quiz import Quiz
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-# The playgrounds of chapter 09 in their order, as its cells call them.
-EXPLORERS = ("ema_explorer(", "race()", "race(own=")
-QUESTIONS = [question.name for question in quizzes.questions_of("09")]
+CHAPTER = "02_autograd.ipynb"  # with two playgrounds and quick to run
+EXPLORERS = ("slope_explorer()", "descent_explorer()")
+QUESTIONS = [question.name for question in quizzes.questions_of(CHAPTER[:2])]
 
 
 @pytest.fixture(scope="module")
 def notebook7(browser, tmp_path_factory):
-    """Chapter 02 run to its end, the console errors of an empty notebook (Notebook 7's own), and
+    """The chapter run to its end, the console errors of an empty notebook (Notebook 7's own), and
     a page with a question."""
     folder = tmp_path_factory.mktemp("notebook7")
-    shutil.copy(NOTEBOOKS / "02_autograd.ipynb", folder)
+    shutil.copy(NOTEBOOKS / CHAPTER, folder)
     write_notebook(folder / "empty.ipynb")
     with lab_server(folder, app="notebook") as url:
         empty = LabPage(browser.new_page(), url, "empty.ipynb")
         own_errors = empty.console_errors
         empty.close()
-        page = LabPage(browser.new_page(), url, "02_autograd.ipynb")
+        page = LabPage(browser.new_page(), url, CHAPTER)
         page.run_all()
         write_notebook(folder / "question.ipynb", quizzes.cell("09.saddle"))
         question = LabPage(browser.new_page(), url, "question.ipynb")
@@ -72,43 +71,38 @@ def test_a_question_is_answered_in_notebook7(notebook7):
 
 @pytest.fixture(scope="module")
 def voila(browser, tmp_path_factory):
-    """Chapter 09 as Voilà shows it: the page, and the optimizer race on it, painted."""
+    """The chapter as Voilà shows it: the page, with every playground on it painted."""
     folder = tmp_path_factory.mktemp("voila")
-    shutil.copy(NOTEBOOKS / "09_optimizers.ipynb", folder)
+    shutil.copy(NOTEBOOKS / CHAPTER, folder)
     port = free_port()
     arguments = ["voila", "--no-browser", "--Voila.ip=127.0.0.1", f"--port={port}", "."]
     address = f"http://127.0.0.1:{port}"
     with running(arguments, folder, f"{address}/voila/tree", {}):
         page = browser.new_page()
         page.set_default_timeout(180_000)  # it runs the whole chapter before it shows it
-        page.goto(f"{address}/voila/render/09_optimizers.ipynb", wait_until="domcontentloaded")
-        race = page.locator(".course-playground").nth(EXPLORERS.index("race()"))
-        canvas = race.locator(".course-live canvas")
-        canvas.wait_for(state="visible")
-        page.wait_for_function("(c) => c.dataset.format === 'png'", arg=canvas.element_handle())
-        yield page, race
+        page.goto(f"{address}/voila/render/{CHAPTER}", wait_until="domcontentloaded")
+        for index in range(len(EXPLORERS)):
+            canvas = page.locator(".course-live canvas").nth(index)
+            canvas.wait_for(state="visible")
+            page.wait_for_function("(c) => c.dataset.format === 'png'", arg=canvas.element_handle())
+        yield page
         page.close()
 
 
 def test_voila_shows_the_whole_chapter_and_none_of_its_code(voila):
-    page, _ = voila
-    cells = nbformat.read(NOTEBOOKS / "09_optimizers.ipynb", as_version=4).cells
-    last_lines = [cell.source.splitlines()[-1] for cell in cells if cell.cell_type == "code"]
-    calls = [line for line in last_lines if line.startswith(("ema_explorer(", "race("))]
-    pairs = zip(calls, EXPLORERS, strict=True)
-    assert all(call.startswith(name) for call, name in pairs)
-    assert page.locator(".course-playground").count() == len(EXPLORERS)
-    assert page.locator(".jp-CodeCell").count() > len(EXPLORERS)
-    assert page.locator(".jp-CodeCell .jp-InputArea:visible").count() == 0
-    text = page.inner_text("body")
+    assert voila.locator(".course-playground").count() == len(EXPLORERS)
+    assert voila.locator(".jp-CodeCell").count() > len(EXPLORERS)
+    assert voila.locator(".jp-CodeCell .jp-InputArea:visible").count() == 0
+    text = voila.inner_text("body")
     assert "Recap" in text and "Traceback" not in text and "odel not found" not in text
 
 
-def test_every_slider_of_the_race_moves_the_picture_in_voila(voila):
-    page, race = voila
-    canvas = race.locator(".course-live canvas")
+@pytest.mark.parametrize("index", range(len(EXPLORERS)), ids=EXPLORERS)
+def test_every_slider_moves_the_picture_in_voila(voila, index):
+    playground = voila.locator(".course-playground").nth(index)
+    canvas = playground.locator(".course-live canvas")
     moved = 0
-    for knob in race.locator(".noUi-handle").all():
+    for knob in playground.locator(".noUi-handle").all():
         if not knob.is_visible():
             continue
         before = canvas.get_attribute("data-values")
@@ -117,19 +111,18 @@ def test_every_slider_of_the_race_moves_the_picture_in_voila(voila):
         knob.press("End")
         if knob.get_attribute("aria-valuenow") == at:
             continue
-        page.wait_for_function(
+        voila.wait_for_function(
             "([c, before]) => c.dataset.values !== before && c.dataset.format === 'png'",
             arg=[canvas.element_handle(), before],
             timeout=20_000,
         )
         assert json.loads(canvas.get_attribute("data-values")) != json.loads(before)
-        assert not race.locator(".course-live-error").first.is_visible()
+        assert not playground.locator(".course-live-error").first.is_visible()
         moved += 1
-    assert moved >= 5
+    assert moved >= 1
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_the_questions_are_answered_in_voila(voila, name):
-    page, _ = voila
-    assert page.locator(".course-quiz").count() == len(QUESTIONS)
-    Quiz(page, name).wrong_by_keyboard_then_right_by_mouse()
+    assert voila.locator(".course-quiz").count() == len(QUESTIONS)
+    Quiz(voila, name).wrong_by_keyboard_then_right_by_mouse()

@@ -24,8 +24,8 @@ from course_utils.quizzes.question import solve
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 CHAPTERS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
-BY_PAPERMILL = "02_autograd"
-BY_NBCONVERT = "03_neurons"  # with a playground that trains
+BY_PAPERMILL = "01_tensors"
+BY_NBCONVERT = "00_start_here"  # with a playground that trains
 SAID = "may say model not found there"  # by chapter 00, of other servers
 
 
