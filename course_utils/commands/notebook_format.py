@@ -94,9 +94,8 @@ def normalised(notebook: Notebook, before: Notebook) -> Notebook:
             new["execution_count"] = None if empty else count
             new["outputs"] = stored_outputs(cell["outputs"], new["execution_count"])
             old = old_cells.get(cell["id"], {}).get("outputs", [])
-            tags = new["metadata"].get("tags", [])
-            keep_equal_images(new["outputs"], old, MEASURED in tags)
-            if set(tags) & set(UNCOMPARED):
+            keep_equal_images(new["outputs"], old, MEASURED in new["metadata"].get("tags", []))
+            if is_uncompared(new["metadata"]):
                 keep_timings(new["outputs"], old)
         cells.append(new)
     return {
@@ -116,6 +115,11 @@ def kept_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
 def is_folded(metadata: dict[str, Any]) -> bool:
     """Whether JupyterLab opens the cell with its code folded."""
     return metadata.get("jupyter", {}).get("source_hidden") is True
+
+
+def is_uncompared(metadata: dict[str, Any]) -> bool:
+    """Whether nbval compares nothing with the outputs of the cell."""
+    return bool(set(metadata.get("tags", [])) & set(UNCOMPARED))
 
 
 def stored_outputs(outputs: list[dict[str, Any]], count: int | None) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from course_utils import quizzes
@@ -90,6 +91,9 @@ def voila(browser, tmp_path_factory):
 
 
 def test_voila_shows_the_whole_chapter_and_none_of_its_code(voila):
+    cells = nbformat.read(NOTEBOOKS / CHAPTER, as_version=4).cells
+    last_lines = [cell.source.splitlines()[-1] for cell in cells if cell.cell_type == "code"]
+    assert [line for line in last_lines if "explorer(" in line] == list(EXPLORERS)
     assert voila.locator(".course-playground").count() == len(EXPLORERS)
     assert voila.locator(".jp-CodeCell").count() > len(EXPLORERS)
     assert voila.locator(".jp-CodeCell .jp-InputArea:visible").count() == 0

@@ -353,7 +353,7 @@ def uncompared(chapter: Chapter) -> list[str]:
             problems.append(f"{where} has a marker comment: use a tag and a reason")
         tags = cell["metadata"].get("tags", [])
         reason = cell["metadata"].get("reason", "")
-        if set(tags) & set(form.UNCOMPARED) and len(reason) < 15:
+        if form.is_uncompared(cell["metadata"]) and len(reason) < 15:
             problems.append(f"{where} is not compared and gives no reason in its metadata")
         if form.MEASURED in tags and len(reason) < 15:
             problems.append(f"{where} has a measured picture and gives no reason in its metadata")
@@ -363,8 +363,7 @@ def uncompared(chapter: Chapter) -> list[str]:
 
 
 def count_uncompared(chapter: Chapter) -> int:
-    cells = [cell for _, cell in chapter.of_type("code")]
-    return sum(bool(set(cell["metadata"].get("tags", [])) & set(form.UNCOMPARED)) for cell in cells)
+    return sum(form.is_uncompared(cell["metadata"]) for _, cell in chapter.of_type("code"))
 
 
 def allowed_uncompared(design: str) -> dict[str, int]:

@@ -17,8 +17,8 @@ import nbformat
 import pytest
 
 from course_utils.commands import pages
-from course_utils.commands.notebook_format import UNCOMPARED
 from course_utils.commands.bootstrap import JUPYTER
+from course_utils.commands.notebook_format import is_uncompared
 from course_utils.quizzes import cell, get_question
 from course_utils.quizzes.question import solve
 
@@ -83,7 +83,7 @@ def printed(notebook: nbformat.NotebookNode) -> str:
     """All that the compared cells print."""
     outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
     assert not [out for out in outputs if out.output_type == "error" or out.get("name") == "stderr"]
-    cells = [c for c in notebook.cells if not set(c.metadata.get("tags", [])) & set(UNCOMPARED)]
+    cells = [c for c in notebook.cells if not is_uncompared(c.metadata)]
     outputs = [out for cell in cells for out in cell.get("outputs", [])]
     return "".join(out.text for out in outputs if out.output_type == "stream")
 

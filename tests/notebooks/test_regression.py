@@ -26,7 +26,7 @@ CODE_CHANGES = 4
 
 def compared_text(cell: dict) -> list[tuple[dict, str]]:
     """The (container, key) pairs of a cell's compared texts that hold a number."""
-    if set(cell["metadata"].get("tags", [])) & set(form.UNCOMPARED):
+    if form.is_uncompared(cell["metadata"]):
         return []
     places = [(output, "text") for output in cell["outputs"] if "text" in output]
     places += [(out["data"], "text/plain") for out in cell["outputs"] if "data" in out]
