@@ -22,6 +22,7 @@ _HOMES = {
     "broadcast_explorer": "broadcasting:BroadcastExplorer",
     "graph_explorer": "computational_graph:GraphExplorer",
     "race": "optimizer_race:OptimizerRace",
+    "landscape": "landscape:LossLandscape",
     "ema_explorer": "ema:EmaExplorer",
     "first_training": "training:FirstTraining",
     "train_digits": "training:DigitTraining",
