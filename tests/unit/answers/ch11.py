@@ -236,6 +236,12 @@ EQUIVALENT = {
         "output = np.zeros((N, C, H // size, W // size)) + 1": FILLED,
         "top, left = (i * size, j * size) >>> top, left = (i * size, size * j)": ORDER,
     },
+    "11.receptive_field": {
+        "field += dilation * (kernel_size - 1) * jump >>> "
+        "field += (kernel_size - 1) * dilation * jump": ORDER,
+        "field += dilation * (kernel_size - 1) * jump >>> "
+        "field += jump * (dilation * (kernel_size - 1))": ORDER,
+    },
     "11.flatten": {
         "self.fc = nn.Linear(8 * side * side, 10) >>> self.fc = nn.Linear(side * 8 * side, 10)": (
             ORDER
