@@ -38,6 +38,7 @@ _HOMES = {
     "kernel_editor": "kernel_editor:KernelEditor",
     "shape_calculator": "shape_calculator:ShapeCalculator",
     "receptive_field": "receptive_field:ReceptiveField",
+    "inside_cnn": "inside:InsideCNN",
 }  # the name that a notebook calls, its module and its class
 
 __all__ = list(_HOMES)
