@@ -75,6 +75,7 @@ QUESTIONS = (
         "of its images, and then the two gradients are averaged. How much does one of the 4 count, "
         "against one of the 60?",
         choices=(
+            Choice("15 times as much: half of the result is shared out among 4", 15),
             Choice(
                 "The same: each gradient is a mean",
                 1,
@@ -86,7 +87,6 @@ QUESTIONS = (
                 "The small shard has one half of the result, as the large one. Among how many "
                 "images is that half shared out?",
             ),
-            Choice("15 times as much", 15),
         ),
         measure=unequal,
         explanation="An image of the large shard has the weight {first}, one of the small shard "
