@@ -93,7 +93,7 @@ QUESTIONS = (
                 "a third",
                 "That holds for the mean of many values. Here w is the newest value, not a mean.",
             ),
-            Choice("The same", "the same"),
+            Choice("The same: each step still adds its noise", "the same"),
         ),
         measure=longer,
         explanation="{short} around step 400, {long} around step 4,000. What a step takes away and "

@@ -64,7 +64,7 @@ QUESTIONS = (
                 "That would be so if only the middle counted. What do the nine weights add up to "
                 "now, and what is then the answer to a window of one even grey?",
             ),
-            Choice("Far less than half is left", "far less"),
+            Choice("Far less than half is left: most of it was the picture itself", "far less"),
             Choice(
                 "It grows: without the surplus the edges stand out",
                 "more",
@@ -97,7 +97,7 @@ QUESTIONS = (
                 512,
                 "Follow one side through the layers: where is the missing pixel lost?",
             ),
-            Choice("800, as before", 800),
+            Choice("800, as before: the poolings drop the rest", 800),
             Choice(
                 "None: an odd side cannot be halved",
                 0,
