@@ -60,6 +60,7 @@ class InsidePicture(Sheet):
         self._draw_steps(ax)
         look = dict(cmap=COLOURS, vmin=-1, vmax=1, zorder=1)
         self.images = {}
+        self._painted: dict[str, object] = {}
         for name in ("image", "mosaic", "input", "output"):
             x, y, w, h = AREAS[name]
             own = dict(cmap="gray_r", vmin=0, vmax=1, zorder=1) if name == "image" else look
@@ -127,28 +128,28 @@ class InsidePicture(Sheet):
 
     def update(self, result: Unit) -> None:
         self._show_steps(result)
-        self.images["image"].set_data(result.image)
-        maps = result.maps
-        top = float(np.abs(maps).max()) or 1.0
-        self._show_mosaic(result, top)
-        source, step = result.input_map, result.step
-        for name, values, high in (("input", source, None), ("output", maps[result.map], top)):
-            image = self.images[name]
-            image.set_visible(values is not None)
-            if values is not None:
-                image.set_data(values)
-                high = high or float(np.abs(values).max()) or 1.0
-                image.set_clim(-high, high)
+        step, trace = result.step, result.trace
         (i, j), (_, rows, columns) = result.at, step.shape
+        top = float(np.abs(result.maps).max()) or 1.0
+        if self._is_new("image", trace):
+            self.images["image"].set_data(result.image)
+            self._show_bars(trace.probabilities)
+        if self._is_new("mosaic", (trace, result.number)):
+            self._show_mosaic(result, top)
+        side = grid_side(len(result.maps))
+        down, across = divmod(result.map, side)
+        self._enclose("mosaic", (down, down + 1), (across, across + 1), side, side)
+        source = result.input_map
+        self.images["input"].set_visible(source is not None)
+        before = (trace, step.sources[:1], result.input_number)
+        if source is not None and self._is_new("input", before):
+            self._paint("input", source, float(np.abs(source).max()) or 1.0)
+        if self._is_new("output", (trace, result.number, result.map)):
+            self._paint("output", result.maps[result.map], top)
         self._enclose("output", (i, i + 1), (j, j + 1), rows, columns)
         field = result.field or ((0, 0), (0, 0))
         self._enclose("image", *field, SIDE, SIDE, shown=result.field is not None)
         self._show_patch_frame(result)
-        p = result.trace.probabilities
-        x, y, w, h = BARS
-        self.bars.set_verts([box(x + (k + 0.15) * w / 10, y, 0.7 * w / 10, h * s)
-                             for k, s in enumerate(p)])  # fmt: skip
-        self.bars.set_facecolors([RED if k == p.argmax() else BLUE for k in range(10)])
         self.titles["image"].set_text(reads(result))
         self.titles["mosaic"].set_text(counts(step))
         into = f"from {result.sources[0].name}, map {result.input_number}" if step.sources else ""
@@ -158,6 +159,24 @@ class InsidePicture(Sheet):
         self.titles["unit"].set_text(f"{short(where, 32)} = {two(result.value)}")
         say(self.notes, [*map_words(result), f"darkest blue: {two(top)}"])
         self._show_tables(result)
+
+    def _is_new(self, name: str, what: object) -> bool:
+        """Whether a panel does not show `what` yet: colours are found once for each map."""
+        if self._painted.get(name) == what:
+            return False
+        self._painted[name] = what
+        return True
+
+    def _paint(self, name: str, values: np.ndarray, top: float) -> None:
+        self.images[name].set_data(values)
+        self.images[name].set_clim(-top, top)
+
+    def _show_bars(self, p: np.ndarray) -> None:
+        x, y, w, h = BARS
+        lefts = [x + (k + 0.15) * w / 10 for k in range(10)]
+        self.bars.set_verts([box(left, y, 0.7 * w / 10, h * share)
+                             for left, share in zip(lefts, p, strict=True)])  # fmt: skip
+        self.bars.set_facecolors([RED if k == p.argmax() else BLUE for k in range(10)])
 
     def _show_steps(self, result: Unit) -> None:
         first, count = self._boxes(result.number)
@@ -179,10 +198,7 @@ class InsidePicture(Sheet):
         whole = np.full((side * side, rows + gap, columns + gap), np.nan)
         whole[: len(maps), :rows, :columns] = maps
         whole = whole.reshape(side, side, rows + gap, columns + gap).swapaxes(1, 2)
-        self.images["mosaic"].set_data(whole.reshape(side * (rows + gap), -1))
-        self.images["mosaic"].set_clim(-top, top)
-        i, j = divmod(result.map, side)
-        self._enclose("mosaic", (i, i + 1), (j, j + 1), side, side)
+        self._paint("mosaic", whole.reshape(side * (rows + gap), -1), top)
         crosses = []
         for k in np.flatnonzero(result.alive == 0) if result.alive is not None else ():
             i, j = divmod(int(k), side)
@@ -226,9 +242,7 @@ class InsidePicture(Sheet):
         if kernel is not None:
             tables |= {"kernel": kernel, "products": patch * kernel}
         verts, colours = [], []
-        heads = {"patch": "patch" if kernel is None else f"patch of map {result.input_number}",
-                 "kernel": f"kernel {result.source} of filter {result.map}",
-                 "products": "their products"}  # fmt: skip
+        heads = {"patch": "patch", "kernel": "kernel", "products": "their products"}
         for name, (x, y) in TABLES.items():
             values = tables.get(name)
             self.heads[name].set_text(heads[name] if values is not None else "")
