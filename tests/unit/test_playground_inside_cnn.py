@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_utils.data import digits
-from course_utils.models import digit_cnn, digit_mlp, seeded_network
+from course_utils.models import digit_cnn, digit_mlp, digit_resnet, seeded_network
 from course_utils.playgrounds import inside_cnn
 from course_utils.playgrounds.inside_compute import ASKED, place_of, specimens, unit_at
 from course_utils.playgrounds.inside_picture import AREAS
@@ -93,7 +93,13 @@ def strange():
     return Strange()
 
 
-BUILD = {"A": ModelA, "B": model_b, "residual": residual, "strange": strange}
+BUILD = {
+    "A": ModelA,
+    "B": model_b,
+    "residual": residual,
+    "resnet": digit_resnet,
+    "strange": strange,
+}
 
 
 def trained(model: nn.Module) -> nn.Module:
