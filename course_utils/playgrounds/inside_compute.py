@@ -263,9 +263,13 @@ def _becomes(trace: Trace, number: int, which: int, at: Pair) -> list[Then]:
         if above is None:
             return [*found, Then(step.name, math.nan, "no window lies here")]
         value, own = float(values[(which, *above)]), trace.values[line[-1]][(which, *at)]
-        count = math.prod(step.window.size)
-        largest = f"the largest of {count}{': this one' if own == value else ', not this one'}"
-        note = largest if step.kind == "max pool" else f"the mean of {count}"
+        window = step.window.of(trace.values[line[-1]][which], above, np.nan)
+        largest = "not this one" if own != value else "this one"
+        if own == value and (window == value).sum() > 1:
+            largest = "as large as this one"
+        note = f"the largest of {window.size}, {largest}"
+        if step.kind == "mean pool":
+            note = f"the mean of {window.size}"
         found.append(Then(step.name, value, note))
     elif step.kind == "add":
         other = next((n for n in step.sources if n != line[-1]), line[-1])
