@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from course_utils.names import look_up
 from course_utils.reals import flag, number, whole
@@ -67,6 +67,50 @@ def digit_cnn(
     if variant == "B":
         _initialise_b(model)
     return model
+
+
+class Residual(nn.Module):
+    """relu(h + body(h)), with two convolutions as the body (He et al., 2016). Keeps the shape."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *_normed(channels, channels), nn.ReLU(), *_normed(channels, channels)
+        )
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Maps (N, channels, H, W) → (N, channels, H, W)."""
+        return torch.relu(h + self.body(h))
+
+
+def digit_resnet(width: int = 16, *, in_channels: int = 1, num_classes: int = 10) -> nn.Sequential:
+    """A small residual network: images (N, in_channels, 28, 28) → logits (N, num_classes).
+
+    Convolution with stride 2 to ``width`` channels, batch norm, ReLU, a residual block; the same
+    once more to twice as many; the mean of each of these 7x7 maps (global average pooling), and one
+    linear layer. 28,410 parameters with width 16. Layers carry names: ``model.conv1``,
+    ``model.block1``, ``model.head``. PyTorch's own initialisation, from its global generator.
+    Raises ValueError for a value out of range.
+    """
+    width = whole("width", width, 1)
+    before = whole("in_channels", in_channels, 1)
+    num_classes = whole("num_classes", num_classes, 1)
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for i, after in enumerate((width, 2 * width), start=1):
+        layers[f"conv{i}"], layers[f"norm{i}"] = _normed(before, after, stride=2)
+        layers[f"relu{i}"] = nn.ReLU()
+        layers[f"block{i}"] = Residual(after)
+        before = after
+    layers["pool"] = nn.AdaptiveAvgPool2d(1)
+    layers["flatten"] = nn.Flatten()
+    layers["head"] = nn.Linear(before, num_classes)
+    return nn.Sequential(layers)
+
+
+def _normed(before: int, after: int, stride: int = 1) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+    """A convolution and its batch norm, whose shift makes a bias of its own useless."""
+    conv = nn.Conv2d(before, after, kernel_size=3, stride=stride, padding=1, bias=False)
+    return conv, nn.BatchNorm2d(after)
 
 
 def digit_mlp(

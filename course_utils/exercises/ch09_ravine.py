@@ -103,8 +103,8 @@ OWN_RULE = Exercise(
 The ravine is 40 times steeper across than along. With plain gradient descent the loss is still
 above 0.009 after 60 steps, whatever the learning rate. Write a rule that brings it below 0.001 in
 60 steps, from the start point of the race. It may use `w`, `grad` and what it remembers, but must
-not know where the minimum is. The check uses your own default settings. Then let it join the race:
-`race(own={"mine": MyRule})`.
+not know where the minimum is. The check uses your own default settings. Then let it join the race.
+There the slider sets `lr`, so start it at your rate: `race(own={"mine": MyRule}, lr=0.1)`.
 """,
     stub='''
 class MyRule:

@@ -10,15 +10,16 @@ from course_utils.exercises import ch10_losses, ch10_own
 from course_utils.exercises.exercise import Case, Exercise, case, edge, mistakes
 
 
-def _step_cases(r: np.random.Generator) -> Iterator[Case]:
-    for epoch in (0, 149, 199):
-        yield case(epoch, 0.1, 50, 0.5)
-    for epoch in (0, 1, 2, 3, 5, 7, 9, 10):
-        yield case(epoch, 0.3, 3, 0.2)
-    for epoch in (0, 1, 5):
-        yield case(epoch, 2.0, 1, 0.9)
+def _factor_cases(r: np.random.Generator) -> Iterator[Case]:
+    for epoch in (0, 49, 50, 149, 199, 400):
+        yield case(epoch, 0.1, 50, 0.5, 0.01)
+    for epoch in (0, 1, 2, 3, 5, 7, 9, 10, 30):
+        yield case(epoch, 0.3, 3, 0.2, 0.02)
+    for epoch in (0, 1, 5, 20):
+        yield case(epoch, 2.0, 1, 0.9, 0.5)
+    yield case(40, 0.2, 7, 0.5, 0.0)
     for size in r.integers(2, 12, 4).tolist():
-        yield case(int(r.integers(0, 5 * size)), round(r.uniform(0.01, 1), 3), size, 0.7)
+        yield case(int(r.integers(0, 5 * size)), round(r.uniform(0.2, 1), 3), size, 0.7, 0.05)
 
 
 def _gamma_cases(r: np.random.Generator) -> Iterator[Case]:
@@ -44,26 +45,42 @@ def _warmup_cases(r: np.random.Generator) -> Iterator[Case]:
 
 EXERCISES = (
     Exercise(
-        name="10.step_lr",
-        title="the staircase",
+        name="10.factor",
+        title="a staircase with a floor",
         prompt=r"""
-Write the closed form of `StepLR`: the rate of epoch $t = 0, 1, 2, \dots$ is
-$\eta\,\gamma^{\lfloor t/s \rfloor}$ with the step size $s$.
+Write a function for `LambdaLR`: the **factor** by which the rate `lr` is multiplied in an epoch
+$0, 1, 2, \dots$ The rate is a staircase, $\times\,\gamma$ once every `step_size` epochs, but it never
+falls below `min_lr`: where the staircase would, the rate is `min_lr`. All arguments are numbers, and
+0 ≤ `min_lr` < `lr`.
 """,
         stub='''
-def my_step_lr(epoch, lr, step_size, gamma):
-    """The learning rate of an epoch, counted from 0."""
+def my_factor(epoch, lr, step_size, gamma, min_lr):
+    """The factor of an epoch: the rate there, divided by lr."""
     raise NotImplementedError
 ''',
         hints=(
-            "How many times has the rate been multiplied by gamma after `epoch` epochs?",
-            "⌊a / b⌋ is `a // b` in Python.",
+            "The staircase without a floor is gamma to a power that is rounded down. What is the "
+            "floor, as a share of lr?",
+            "The larger of two numbers: `max(a, b)`. ⌊a / b⌋ is `a // b` in Python.",
         ),
         solution="""
-def my_step_lr(epoch, lr, step_size, gamma):
-    return lr * gamma ** (epoch // step_size)
+def my_factor(epoch, lr, step_size, gamma, min_lr):
+    return max(gamma ** (epoch // step_size), min_lr / lr)
 """,
         wrong=mistakes(r"""
+? That is the rate. LambdaLR multiplies by `lr` itself, so give it the factor alone.
+- max(gamma ** (epoch // step_size), min_lr / lr) >>> max(lr * gamma ** (epoch // step_size), min_lr)
+? The floor is a rate, the staircase a factor: make both factors before you compare them.
+- min_lr / lr >>> min_lr
+? The staircase must become a factor as well: without `lr`.
+- max(gamma >>> max(lr * gamma
+? The smaller of the two was taken: a floor is where the larger one counts.
+- max( >>> min(
+? The floor is missing: the rate falls below min_lr.
+- max(gamma ** (epoch // step_size), min_lr / lr) >>> gamma ** (epoch // step_size)
+? The floor is not the end of a slope: above it the staircase is the ordinary one.
+- max(gamma ** (epoch // step_size), min_lr / lr) >>> min_lr / lr + (1 - min_lr / lr) * gamma ** (epoch // step_size)
+- max(gamma ** (epoch // step_size), min_lr / lr) >>> gamma ** (epoch // step_size) + min_lr / lr
 ? The rate falls a little in every epoch: round the exponent down with `//`.
 - // >>> /
 ? It falls too early: the rate stays until step_size whole epochs are over, so round down.
@@ -72,36 +89,29 @@ def my_step_lr(epoch, lr, step_size, gamma):
 ? The step comes one epoch early: epochs count from 0, the first step is at step_size.
 - epoch // >>> (epoch + 1) //
 ? The step comes one epoch late: the first step is at epoch step_size.
-- epoch // >>> (epoch - 1) //
 - epoch // >>> max(epoch - 1, 0) //
-? The rate does not depend on the epoch.
+? The factor does not depend on the epoch.
 - ** (epoch // step_size) >>>
-- * gamma ** (epoch // step_size) >>>
+- max(gamma ** (epoch // step_size), min_lr / lr) >>> 1.0
 ? Each step multiplies the rate again: that makes a power of gamma, not a product.
-- gamma ** (epoch >>> gamma * (epoch
-? That is the exponential schedule: gamma in every epoch.
+- gamma ** (epoch // step_size) >>> gamma * (epoch // step_size)
+? That is the exponential schedule with a floor: gamma in every epoch.
 - (epoch // step_size) >>> epoch
-? The factor is right; multiply it by `lr`.
-- lr * gamma >>> gamma
-? The power belongs to gamma alone: `lr` is multiplied once.
-- lr * gamma >>> (lr * gamma)
-? The rate rises: each step multiplies by gamma, it does not divide.
-- lr * gamma >>> lr / gamma
 ? `%` gives how far the current step has come; count the steps that are over, with `//`.
 - // >>> %
 ? The rate falls once and then no more: it falls again whenever step_size epochs are over.
 - (epoch // step_size) >>> (epoch >= step_size)
-? The rate is back at lr between the steps: once fallen, it stays down.
-- (epoch // step_size) >>> (epoch // step_size if epoch % step_size == 0 else 0)
-- (epoch // step_size) >>> (epoch % step_size == 0 and epoch > 0)
-? One factor of gamma too many: before the first step the rate is lr itself.
-- // step_size >>> // step_size + 1
+? One factor of gamma too many: before the first step the factor is 1.
+- // step_size) >>> // step_size + 1)
+? The floor is lr / min_lr in yours, which is above 1: turn the fraction round.
+- max(gamma ** (epoch // step_size), min_lr / lr) >>> max(gamma ** (epoch // step_size), lr / max(min_lr, 1e-9))
 """),
-        cases=_step_cases,
-        closing="That is StepLR: four levels in 200 epochs when the step size is 50.",
+        cases=_factor_cases,
+        closing="Hand it over: `LambdaLR(optimizer, lambda epoch: my_factor(epoch, 0.1, 50, 0.5, "
+        "0.01))`.",
         examples=(
-            ("my_step_lr(49, 0.1, 50, 0.5)", "0.1"),
-            ("my_step_lr(50, 0.1, 50, 0.5)", "0.05"),
+            ("my_factor(50, 0.1, 50, 0.5, 0.01)", "0.5"),
+            ("my_factor(250, 0.1, 50, 0.5, 0.01)", "0.1"),
         ),
     ),
     Exercise(
@@ -172,7 +182,8 @@ def my_gamma(lr, final_lr, num_steps):
         prompt=r"""
 Write a schedule for $T$ updates, `num_steps`, of which the first $W$, `warmup_steps`, warm up:
 
-- for $t < W$ the rate is $\eta\,(t+1)/(W+1)$: it is never 0, and would reach $\eta$ at $t = W$;
+- for $t < W$ the rate is $\eta\,(t+1)/(W+1)$: the line of section 4.2 with $a = 1/(W+1)$, which
+  would reach $\eta$ at $t = W$;
 - for $t \ge W$ it is $\eta\,(1 + \cos(\pi u))/2$, where $u = (t-W)/(T-W)$ is the share of the
   *remaining* updates that is done.
 

@@ -1,4 +1,4 @@
-"""Chapter 11, convolution and pooling: sizes, the sliding window, kernels, pooling, flattening."""
+"""Chapter 11, convolution and pooling: sizes, stamps, kernels, pooling, flattening."""
 
 from __future__ import annotations
 
@@ -31,16 +31,17 @@ def _layer_cases(r: np.random.Generator) -> Iterator[Case]:
         yield case(int(r.integers(9, 60)), *channels, kernel_size, int(r.integers(2, 5)), 2)
 
 
-def _correlation_cases(r: np.random.Generator) -> Iterator[Case]:
-    yield case(np.array([[1.0, 2.0, 4.0], [0.5, 3.0, 7.0]]), np.array([[1.0, 0.0], [0.0, -2.0]]))
+def _stamp_cases(r: np.random.Generator) -> Iterator[Case]:
+    yield case(np.array([[1.0, 0.0], [0.0, -2.0]]), np.array([[1.0, 2.0, 4.0], [0.5, 3.0, 7.0]]))
     for image, kernel in (
         ((4, 4), (2, 2)),
         ((6, 6), (3, 3)),
         ((5, 8), (2, 3)),
         ((3, 4), (3, 1)),
         ((7, 4), (3, 4)),
-        ((4, 3), (4, 3)),
         ((2, 5), (1, 1)),
+        ((1, 1), (2, 3)),
+        ((2, 3), (4, 3)),
     ):
         yield case(r.normal(2, 4, image), r.normal(0, 3, kernel))
 
@@ -152,83 +153,82 @@ def my_layer(size, in_channels, out_channels, kernel_size, stride, padding):
         closing="The side depends on stride and padding, the number of parameters does not.",
     ),
     Exercise(
-        name="11.cross_correlation",
-        title="slide a kernel over an image",
+        name="11.stamp",
+        title="every pixel leaves a stamp",
         prompt=r"""
-Write the cross-correlation of one image of shape (H, W) with one kernel of shape (kH, kW), both
-NumPy arrays of floating-point numbers, without padding and with stride 1:
-$Y_{ij} = \sum_{a,b} K_{ab}\, X_{i+a,\,j+b}$. The kernel fits into the image, at least once. Do it
-from memory, without looking at section 1.
+In the chapter each window *reads*: it gathers pixels into one number. Now each pixel *writes*. Begin
+with an output of zeros of shape (H + kH − 1, W + kW − 1). Every pixel (i, j) of the image adds the
+kernel, times the pixel, to the square whose upper left corner is (i, j). Image, (H, W), and kernel,
+(kH, kW), are NumPy arrays of floating-point numbers; the kernel may be larger than the image.
 """,
         stub='''
-def my_cross_correlation(image, kernel):
-    """(H, W), (kH, kW) → (H - kH + 1, W - kW + 1)."""
+def my_stamp(image, kernel):
+    """(H, W), (kH, kW) → (H + kH - 1, W + kW - 1)."""
     raise NotImplementedError
 ''',
         hints=(
-            "Two loops over the places (i, j). At each, cut out the window that lies under the "
-            "kernel.",
-            "`(image[i : i + kH, j : j + kW] * kernel).sum()` is one number of the output.",
+            "Two loops over the pixels (i, j) of the image. Which rows and columns of the output "
+            "does the stamp of a pixel cover?",
+            "Stamps overlap, so `output[i : i + kH, j : j + kW]` is added to with `+=`.",
         ),
         solution="""
-def my_cross_correlation(image, kernel):
+def my_stamp(image, kernel):
     (H, W), (kH, kW) = image.shape, kernel.shape
-    output = np.zeros((H - kH + 1, W - kW + 1))
-    for i in range(H - kH + 1):
-        for j in range(W - kW + 1):
-            output[i, j] = (image[i : i + kH, j : j + kW] * kernel).sum()
+    output = np.zeros((H + kH - 1, W + kW - 1))
+    for i in range(H):
+        for j in range(W):
+            output[i : i + kH, j : j + kW] += image[i, j] * kernel
     return output
 """,
         wrong=mistakes(r"""
-? The kernel is turned round: that is the convolution of mathematics. Here the kernel stays as it is.
-- * kernel) >>> * kernel[::-1, ::-1])
-- * kernel) >>> * np.flip(np.asarray(kernel)))
-? One axis of the kernel is turned round: the kernel stays as it is.
-- * kernel) >>> * kernel[::-1])
-- * kernel) >>> * kernel[:, ::-1])
-? The last row and the last column are missing, or still 0: a kernel of side k fits at size − k + 1
-  places.
-- (H - kH + 1, W - kW + 1) >>> (H - kH, W - kW)
-& in range(H - kH + 1) >>> in range(H - kH)
-& in range(W - kW + 1) >>> in range(W - kW)
-- in range(H - kH + 1) >>> in range(H - kH)
-& in range(W - kW + 1) >>> in range(W - kW)
-? Add the products up; do not average them.
-- ).sum() >>> ).mean()
-? Add the products up; do not look for the largest.
-- ).sum() >>> ).max()
-? The result is as large as the image: without padding the kernel stays inside, so it is smaller.
-- (H - kH + 1, W - kW + 1) >>> (H, W)
-def my_cross_correlation(image, kernel):
+? Later stamps wipe out earlier ones: where they overlap, add.
+- += image >>> = image
+? The stamp is turned round by 180°: put the kernel down as it is.
+- * kernel >>> * kernel[::-1, ::-1]
+def my_stamp(image, kernel):
     (H, W), (kH, kW) = image.shape, kernel.shape
-    image = np.pad(image, (((kH - 1) // 2, kH // 2), ((kW - 1) // 2, kW // 2)))
-    windows = np.lib.stride_tricks.sliding_window_view(image, (kH, kW))
+    padded = np.pad(image, ((kH - 1, kH - 1), (kW - 1, kW - 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (kH, kW))
     return (windows * kernel).sum((2, 3))
-def my_cross_correlation(image, kernel):
-    (H, W), (kH, kW) = image.shape, kernel.shape
-    image = np.pad(image, ((kH // 2, kH // 2), (kW // 2, kW // 2)))
-    windows = np.lib.stride_tricks.sliding_window_view(image, (kH, kW))
-    return (windows * kernel).sum((2, 3))[:H, :W]
-? The windows overlap: move the kernel by one pixel, not by its own size.
-- (H - kH + 1, W - kW + 1) >>> (H // kH, W // kW)
-& in range(H - kH + 1) >>> in range(H // kH) && in range(W - kW + 1) >>> in range(W // kW)
-& i : i + kH, j : j + kW >>> i * kH : (i + 1) * kH, j * kW : (j + 1) * kW
-? You added up the pixels only: multiply each by its weight first.
--  * kernel).sum() >>> ).sum()
+? One axis of the stamp is turned round: put the kernel down as it is.
+- * kernel >>> * kernel[::-1]
+- * kernel >>> * kernel[:, ::-1]
+? All stamps are equally strong: each is multiplied by its pixel.
+- image[i, j] * kernel >>> kernel
+? The result is as large as the image: the stamps of the last pixels reach beyond it.
+- return output >>> return output[:H, :W]
+- return output >>> return output[(kH - 1) // 2 :, (kW - 1) // 2 :][:H, :W]
+? The result is too small: it holds only what lies under the whole kernel. Here the output is larger
+  than the image.
+- return output >>> return output[kH - 1 : H, kW - 1 : W]
+? The pixels of the last row and the last column have left no stamp.
+- range(H) >>> range(H - 1)
+& range(W) >>> range(W - 1)
+? The pixels of the last row have left no stamp.
+- range(H) >>> range(H - 1)
+? The pixels of the last column have left no stamp.
+- range(W) >>> range(W - 1)
+? All stamps are in the corner: the one of pixel (i, j) begins at (i, j).
+- i : i + kH, j : j + kW >>> :kH, :kW
+? Each pixel adds the sum of the kernel at one place: add the whole kernel, each weight at its place.
+- output[i : i + kH, j : j + kW] += image[i, j] * kernel >>> output[i, j] += image[i, j] * kernel.sum()
+? Stamps are added up, not averaged.
+- return output >>> return output / (H * W)
+- return output >>> return output / kernel.size
 ? Only the first round of a loop counts: does the `return` stand inside it?
 -     return output >>>             return output
 -     return output >>>         return output
-? Decimals are cut off: the output holds whole numbers only.
-- + 1))\n >>> + 1), dtype=int)\n
-? The window stays where it is: it must begin at (i, j).
-- i : i + kH, j : j + kW >>> :kH, :kW
+? Nothing but the largest stamp is left: where they overlap, add.
+- output[i : i + kH, j : j + kW] += image[i, j] * kernel >>> place = output[i : i + kH, j : j + kW]\n            place[:] = np.maximum(place, image[i, j] * kernel)
 """),
-        cases=_correlation_cases,
-        closing="This is all that F.conv2d does, for one channel and one filter.",
+        cases=_stamp_cases,
+        closing="This is the convolution of mathematics, with all its borders. The same stamps "
+        "carry a gradient back from a feature map to the image, and `F.conv_transpose2d` is built "
+        "of them.",
         examples=(
             (
-                "my_cross_correlation(np.array([[1.0, 2.0, 4.0]]), np.array([[-1.0, 1.0]]))",
-                "[[1.0, 2.0]]",
+                "my_stamp(np.array([[1.0, 2.0, 4.0]]), np.array([[-1.0, 1.0]]))",
+                "[[-1.0, -1.0, -2.0, 4.0]]",
             ),
         ),
     ),

@@ -25,15 +25,17 @@ def _pool_cases(r: np.random.Generator) -> Iterator[Case]:
 
 def _field_cases(r: np.random.Generator) -> Iterator[Case]:
     for layers in (
-        [(5, 2)],
-        [(3, 1), (3, 1)],
-        [(7, 2), (3, 2), (3, 1)],
-        [(3, 1), (2, 2), (3, 1), (2, 2), (3, 1)],
-        [(1, 3), (2, 2), (5, 1), (4, 3), (3, 2)],
+        [(5, 2, 1)],
+        [(3, 1, 2)],
+        [(3, 1, 1), (3, 1, 1)],
+        [(3, 1, 1), (3, 1, 2), (3, 1, 4)],
+        [(7, 2, 1), (3, 2, 2), (3, 1, 3)],
+        [(3, 1, 1), (2, 2, 1), (3, 1, 2), (2, 2, 1), (3, 1, 1)],
+        [(1, 3, 2), (2, 2, 3), (5, 1, 1), (4, 3, 2), (3, 2, 1)],
     ):
         yield case(layers)
     for count in r.integers(2, 6, 4):
-        yield case([tuple(r.integers((2, 1), (6, 4)).tolist()) for _ in range(count)])
+        yield case([tuple(r.integers((2, 1, 1), (6, 4, 4)).tolist()) for _ in range(count)])
 
 
 EXERCISES = (
@@ -117,8 +119,8 @@ def my_max_pool(X, size):
         title="how far does an output see?",
         prompt="""
 Compute the receptive field of one output of the last layer: the side of the square of input pixels
-that it can depend on. `layers` is a list of `(kernel_size, stride)`, convolutions and poolings in
-order, one at least.
+that reaches from the first to the last pixel on which it can depend. `layers` is a list of
+`(kernel_size, stride, dilation)`, convolutions and poolings in order, one at least.
 """,
         stub='''
 def my_receptive_field(layers):
@@ -128,20 +130,20 @@ def my_receptive_field(layers):
         hints=(
             "Two numbers go through the loop: the field, and the jump, by how many input pixels "
             "two neighbouring outputs lie apart.",
-            "Both start at 1. A layer adds (kernel_size − 1) times the jump to the field; then its "
-            "stride multiplies the jump.",
+            "Both start at 1. A layer adds dilation · (kernel_size − 1) times the jump to the field; "
+            "then its stride multiplies the jump.",
         ),
         solution="""
 def my_receptive_field(layers):
     field, jump = 1, 1
-    for kernel_size, stride in layers:
-        field += (kernel_size - 1) * jump
+    for kernel_size, stride, dilation in layers:
+        field += dilation * (kernel_size - 1) * jump
         jump *= stride
     return field
 """,
         wrong=mistakes(r"""
 ? The strides are missing: after a stride of 2 neighbouring outputs lie 2 input pixels apart.
-- (kernel_size - 1) * jump >>> kernel_size - 1
+- dilation * (kernel_size - 1) * jump >>> dilation * (kernel_size - 1)
 ? A layer's own stride counts only for the layers behind it: add first, multiply the jump afterwards.
 -         jump *= stride\n >>>
 & in layers: >>> in layers:\n        jump *= stride
@@ -158,7 +160,7 @@ def my_receptive_field(layers):
 ? Start with 1: before the first layer an output is one pixel.
 - field, jump = 1, 1 >>> field, jump = 0, 1
 ? The kernel sizes do not multiply: each layer adds a border.
-- field += (kernel_size - 1) * jump >>> field *= kernel_size
+- field += dilation * (kernel_size - 1) * jump >>> field *= kernel_size
 ? That is the jump, the distance of neighbouring outputs.
 - return field >>> return jump
 ? A kernel is multiplied by the strides of the layers before it; in yours it is by those behind: turn
@@ -166,11 +168,22 @@ def my_receptive_field(layers):
 - in layers: >>> in reversed(layers):
 def my_receptive_field(layers):
     field = 1
-    for kernel_size, stride in layers:
-        field = (field - 1) * stride + kernel_size
+    for kernel_size, stride, dilation in layers:
+        field = (field - 1) * stride + dilation * (kernel_size - 1) + 1
     return field
-? Do not add the kernel sizes: a layer adds (kernel_size − 1) times the jump to 1.
-- field, jump = 1, 1 >>> field, jump = 0, 1 && (kernel_size - 1) * jump >>> kernel_size
+? Do not add the kernel sizes: a layer adds dilation · (kernel_size − 1) times the jump to 1.
+- field, jump = 1, 1 >>> field, jump = 0, 1 && dilation * (kernel_size - 1) * jump >>> kernel_size
+? The dilation is missing: it spreads the pixels of a window.
+- dilation * (kernel_size - 1) >>> (kernel_size - 1)
+? The dilation belongs to its own layer; it does not spread the layers behind it.
+- jump *= stride >>> jump *= stride * dilation
+- dilation * (kernel_size - 1) * jump >>> (kernel_size - 1) * jump
+& jump *= stride >>> jump *= stride * dilation
+? A window of k pixels has k − 1 gaps, and it is the gaps that the dilation makes wider.
+- dilation * (kernel_size - 1) >>> (dilation * kernel_size - 1)
+- dilation * (kernel_size - 1) >>> (kernel_size + dilation - 2)
+? With dilation 1 the pixels of a window are neighbours already: nothing is added for it.
+- dilation * (kernel_size - 1) >>> (dilation + 1) * (kernel_size - 1)
 ? That is the number of pixels in the square; its side is asked for.
 - return field >>> return field**2
 ? Only the first layer counts: does the `return` stand inside the loop?
@@ -185,6 +198,6 @@ def my_receptive_field(layers):
 """),
         cases=_field_cases,
         closing="Small kernels see far when layers are stacked, and further behind every stride.",
-        examples=(("my_receptive_field([(3, 1), (2, 2), (3, 1)])", "8"),),
+        examples=(("my_receptive_field([(3, 1, 1), (2, 2, 1), (3, 1, 2)])", "12"),),
     ),
 )

@@ -190,7 +190,7 @@ class Choice(Control):
     def check(self, value: Any) -> Any:
         if value not in self.options:
             raise unknown_name(self.name, value, [str(option) for option in self.options])
-        return value
+        return self.options[list(self.options).index(value)]  # 32 where 32.0 was given
 
     def _widget(self) -> Any:
         import ipywidgets as widgets

@@ -22,6 +22,7 @@ _HOMES = {
     "broadcast_explorer": "broadcasting:BroadcastExplorer",
     "graph_explorer": "computational_graph:GraphExplorer",
     "race": "optimizer_race:OptimizerRace",
+    "landscape": "landscape:LossLandscape",
     "ema_explorer": "ema:EmaExplorer",
     "first_training": "training:FirstTraining",
     "train_digits": "training:DigitTraining",
@@ -37,6 +38,7 @@ _HOMES = {
     "kernel_editor": "kernel_editor:KernelEditor",
     "shape_calculator": "shape_calculator:ShapeCalculator",
     "receptive_field": "receptive_field:ReceptiveField",
+    "inside_cnn": "inside:InsideCNN",
 }  # the name that a notebook calls, its module and its class
 
 __all__ = list(_HOMES)

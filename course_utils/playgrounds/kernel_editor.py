@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
 from course_utils.live.controls import Choice, Notches, Slider, row
 from course_utils.live.playground import Playground
@@ -30,10 +29,9 @@ from course_utils.playgrounds.kernel_compute import (
     weight_words,
 )
 from course_utils.playgrounds.parts import TITLE, box, say
-from course_utils.plotting import BLUE, BLUE_INK, GREY, RED
+from course_utils.playgrounds.signs import SIGNED, tints
+from course_utils.plotting import BLUE, BLUE_INK, GREY
 
-# From orange (negative) through white (0) to blue (positive).
-SIGNED = LinearSegmentedColormap.from_list("signed", [RED, "#ffffff", BLUE])
 CELL = (0.46, 0.27)  # inches, of the small tables
 TABLES = {"window": (3.0, 2.0), "kernel": (4.65, 2.0), "products": (3.0, 0.72)}
 PANELS = (0.08, 6.17)  # left edges of the two images, inches
@@ -266,11 +264,3 @@ class KernelEditor(DigitPanels, Playground):
             rows[name].layout.margin = "0"
         right = widgets.VBox(grid, layout=widgets.Layout(flex="1 1 384px", min_width="0"))
         return [widgets.HBox([left, right], layout=widgets.Layout(width="900px", max_width="100%"))]
-
-
-def tints(values: np.ndarray, least: float = 1e-9) -> np.ndarray:
-    """Colours (9, 3): blue where positive, orange where negative, the larger the stronger."""
-    flat = values.ravel()
-    share = (0.6 * np.abs(flat) / max(np.abs(flat).max(), least))[:, None]
-    full = np.where(flat[:, None] < 0, to_rgb(RED), to_rgb(BLUE))
-    return 1 - share * (1 - full)

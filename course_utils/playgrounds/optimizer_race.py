@@ -22,7 +22,7 @@ from course_utils.optimizers import OPTIMIZERS
 from course_utils.playgrounds.parts import ARROWS, Event, Parts
 from course_utils.playgrounds.race_compute import BATCH_SIZES, Race, run_race, summarise
 from course_utils.playgrounds.race_panel import PlayBar, SettingPanel
-from course_utils.playgrounds.race_picture import MAP, MAX_STEPS, RacePicture
+from course_utils.playgrounds.race_picture import MAP, MAX_STEPS, USUAL_STEPS, RacePicture
 from course_utils.playgrounds.race_setting import read_setting, write_pytorch, write_setting
 from course_utils.surfaces import SURFACES, Surface, get_surface
 
@@ -111,7 +111,7 @@ class OptimizerRace(Parts, Playground):
                     tip="memory of the squared slope: α of RMSProp, β₂ of Adam and AdamW"),
             Notches("batch_size", "full", "Batch size", options=BATCH_SIZES, width="208px",
                     tip="a smaller batch gives noisier slopes: σ/√(batch size); full: no noise"),
-            Slider("steps", MAX_STEPS, "Steps", low=0, high=MAX_STEPS, width="176px"),
+            Slider("steps", USUAL_STEPS, "Steps", low=0, high=MAX_STEPS, width="176px"),
             *start_sliders(self._surface),
         ]  # fmt: skip
 
@@ -125,7 +125,7 @@ class OptimizerRace(Parts, Playground):
 
     def update(self, result: Race) -> None:
         if self._view.show(result):
-            self.invalidate()
+            self.invalidate((result.surface.name, self._view.last_step))
 
     def summary(self, result: Race) -> str:
         return summarise(result)

@@ -16,7 +16,7 @@ from course_utils.surfaces import Surface, get_surface
 
 MAP = (0.066, 0.145, 0.409, 0.755)  # left, bottom, width, height as fractions of the figure
 CURVES = (0.566, 0.145, 0.31, 0.755)
-MAX_STEPS = 150
+USUAL_STEPS, MAX_STEPS = 150, 300  # the axis of the steps ends at one or the other
 LOWEST_LOSS = 1e-6  # what is smaller lies on the lower edge
 HIGHEST_LOSS = {  # somewhat above the highest point of the map, and fixed, so that curves compare
     "ravine": 1e2,
@@ -87,7 +87,9 @@ class RacePicture(Parts):
         self.map.xaxis.labelpad = 0
         self.map.yaxis.set_label_coords(-0.113, 0.5)  # in the same place for all widths of numbers
         self.map.spines[["top", "right"]].set_visible(True)
-        self.curves.set(xlabel="step", ylabel="loss (log scale)", yscale="log", xlim=(0, MAX_STEPS))
+        self.curves.set(
+            xlabel="step", ylabel="loss (log scale)", yscale="log", xlim=(0, USUAL_STEPS)
+        )
         self.curves.xaxis.labelpad = 0
         self.curves.yaxis.set_label_coords(-0.172, 0.5)
         for axis in (self.map.xaxis, self.map.yaxis):
@@ -169,10 +171,13 @@ class RacePicture(Parts):
     # -- moved in every frame ------------------------------------------------------------
 
     def show(self, race: Race) -> bool:
-        """Move everything to `race`; True if the ground has changed."""
+        """Move everything to `race`; True if the ground or the axis of the steps has changed."""
         new_ground = race.surface is not self.surface
         if new_ground:
             self.show_ground(race.surface)
+        last = self.curves.get_xlim()[1]
+        self.last_step = USUAL_STEPS if race.num_steps <= USUAL_STEPS else MAX_STEPS
+        self.curves.set_xlim(0, self.last_step)
         self.start.set_data([race.start[0]], [race.start[1]])
         self.start_label.set_position(race.start)
         self.title.set_text(headline(race))
@@ -186,7 +191,7 @@ class RacePicture(Parts):
                 self._show_run(run, shown[name], race)
         self._place_names(race)
         self._place_notes(race)
-        return new_ground
+        return new_ground or last != self.last_step
 
     def _show_run(self, run: dict[str, Any], racer: Racer, race: Race) -> None:
         points = racer.path.points
@@ -206,7 +211,7 @@ class RacePicture(Parts):
     def _place_names(self, race: Race) -> None:
         """Each name at the end of its curve, moved apart where they would overlap."""
         width = CURVES[2] * 900
-        right = race.num_steps / MAX_STEPS
+        right = race.num_steps / self.last_step
         low, high = np.log10([LOWEST_LOSS, HIGHEST_LOSS[self.surface.name]])
         ends = []
         for racer in race.ranking:

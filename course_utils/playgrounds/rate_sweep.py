@@ -84,7 +84,10 @@ def rule_of(optimizer: str, momentum: float) -> tuple[str, str, dict[str, Any]]:
     return f"{optimizer} with momentum {momentum:.2g}", name, {"momentum": momentum}
 
 
-def _batches(X: Tensor, y: Tensor, batch_size: int, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+def shuffled_batches(
+    X: Tensor, y: Tensor, batch_size: int, count: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """``count`` mini-batches, epoch by epoch in an order that depends on `SEED` alone."""
     generator = torch.Generator().manual_seed(SEED)
     while count > 0:
         for batch in torch.randperm(len(y), generator=generator).split(batch_size):
@@ -104,7 +107,7 @@ def sweep_run(
     """Train the 49-32-10 network with all `RATES` at once; yields after every few updates."""
     data, model = pooled_digits(dtype), small_network(dtype)
     title, name, options = rule_of(optimizer, momentum)
-    batches = _batches(data.X_train, data.y_train, batch_size, num_updates)
+    batches = shuffled_batches(data.X_train, data.y_train, batch_size, num_updates)
     forward = vmap(lambda weights: functional_call(model, weights, (data.X_val,)), in_dims=(0,))
     every, key, losses = max(1, min(8, 256 // batch_size)), object(), []
     for loss, weights in sweep_steps(model, batches, RATES, name, **options):

@@ -8,6 +8,7 @@ import numpy as np
 
 from course_utils.optimizers import make_optimizer
 from course_utils.paths import descend, ema
+from course_utils.playgrounds.landscape_compute import explore, first_weights
 from course_utils.playgrounds.race_compute import build_rule
 from course_utils.printing import rounded
 from course_utils.quizzes.question import Choice, Question
@@ -49,6 +50,17 @@ def saddle() -> dict[str, Any]:
     most, second = sorted(near.values(), reverse=True)[:2]
     answer = max(near, key=near.get) if most > 2 * second else "all alike"
     return {"answer": answer, **near, "radius": NEAR}
+
+
+def landscape() -> dict[str, Any]:
+    """Which rule is last on the network of the landscape, at a rate that is large for Adam."""
+    names = ("SGD", "Momentum", "Adam")
+    setting = {"momentum": 0.9, "batch_size": 32, "num_updates": 120}
+    end = {run.name: run.loss[-1] for run in explore(optimizers=names, lr=0.3, **setting).runs}
+    shown = {name: rounded(loss, 2) for name, loss in end.items()}
+    last, second = sorted(end.values(), reverse=True)[:2]
+    answer = max(end, key=end.get) if last > 2 * second else "nobody"
+    return {"answer": answer, "largest": rounded(first_weights().abs().max(), 2), **shown}
 
 
 QUESTIONS = (
@@ -136,5 +148,34 @@ QUESTIONS = (
         "{Momentum} and Adam {Adam}. SGD steps by the slope alone, and there it is almost zero. "
         "Momentum arrives with velocity and rolls through. Adam scales the tiny slope along y up, "
         "so it has turned off before it comes near.",
+    ),
+    Question(
+        name="09.landscape",
+        text="A real network, 120 updates, all at the rate 0.3. In the ravine Adam got along with "
+        "that rate, and with rates up to 10; plain SGD diverged above 0.5. Who has the highest "
+        "loss on the network?",
+        choices=(
+            Choice(
+                "SGD: 0.3 is close to its limit",
+                "SGD",
+                "That limit belongs to the curvature of the ravine. The network has others.",
+            ),
+            Choice(
+                "Momentum: its steps are ten times as long as those of SGD",
+                "Momentum",
+                "They are, where the slopes agree. Is that too long here, or just long enough?",
+            ),
+            Choice("Adam: 0.3 is too much for it here", "Adam"),
+            Choice(
+                "Nobody by far: this rate suits all three",
+                "nobody",
+                "How far does Adam move each single weight in its first step? And how large are "
+                "the weights of a network at the start?",
+            ),
+        ),
+        measure=landscape,
+        explanation="The losses are {Adam} with Adam, {SGD} with SGD and {Momentum} with Momentum. "
+        "Adam's first step moves a weight by about 0.3, and at the start no weight is larger than "
+        "{largest}. A toy surface does not know how large the weights of a network are.",
     ),
 )

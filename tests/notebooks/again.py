@@ -26,30 +26,20 @@ ORDERS = ("random", "in-order")
 # Cells that take more than a second or two, in chapters that train for long or start processes:
 # they are left out of the random order.
 RUN_ONCE: dict[str, tuple[str, ...]] = {
+    "08": ("a0c8e104", "259c9e12", "7172d1d4", "1ec90eb4", "abb46c12", "a0c8e10a", "15ca79d2"),
+    "10": ("403eb7bf", "1bd5e8e6", "1d37f0c5"),
+    "11": ("34bfaf32",),
     "12": (
         *("de01c072", "44a21d06", "4023dad1", "4662df9a"),
         *("8381a4c7", "eea285b5", "c29ba8f2", "0299bff2"),
+        *("transfer-features", "transfer-run"),
     ),
-    "13": ("42d494c9", "2e3f510a", "c19d5cfe", "bb14f125", "79ed7aa1", "3213fb33"),
+    "13": ("profile-twice", "2e3f510a", "c19d5cfe", "bb14f125", "79ed7aa1", "3213fb33"),
 }
 # Cells that do not give their stored output when they run again, and exercises that the chapter
 # solves itself. A test fails when one of them is mended and still stands here.
-OUT_OF_ORDER: dict[str, tuple[str, ...]] = {
-    # A later cell trains the model.
-    "08": ("9a86a836", "3a255b0a", "dc08751b"),
-    # t, X, epoch, lrs, losses, scheduler and optimizer are two things each.
-    "10": (
-        *("ae3dc056", "23085ddf", "543aa46a", "40321e66"),
-        *("4995de98", "b719a8db", "a36e431b", "1d37f0c5"),
-    ),
-    # K, X and one are two things each.
-    "11": ("2cb7897c", "8441421e", "012b801f", "f9d5f16a"),
-    # X, p, image and two_blocks are two things each; a training fills the list of another cell.
-    "12": ("56995103", "ccf06cc0", "eb5a95dc", "69b98908", "ee075bcd"),
-    # total is two things; the folder of the trainings is made anew, and is empty.
-    "13": ("7a1337be", "f785b600", "b8ab9561"),
-}
-SOLVED = ("10.step_lr", "11.cross_correlation")
+OUT_OF_ORDER: dict[str, tuple[str, ...]] = {}
+SOLVED: tuple[str, ...] = ()
 PASTE = """
 import sys
 sys.path.insert(0, {root!r})

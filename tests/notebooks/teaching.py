@@ -22,7 +22,7 @@ MOST_UNCOMPARED = 3
 WORDS_PER_MINUTE = 200  # of prose and of code that is not folded
 ROUNDED_TO = 5  # minutes, in a header
 # Lines of output that say no more than True: most of them would tell more as numbers.
-MOST_TRUE = {"08": 9, "09": 19, "10": 16, "11": 17, "13": 26}
+MOST_TRUE: dict[str, int] = {}
 OTHER_MOST_TRUE = 5
 TRUE = re.compile(r"(?:^|\W)True$")
 READING = re.compile(r"\*\*Reading time:\*\* about (\d+) minutes")
@@ -31,13 +31,7 @@ CHECKS = re.compile(r"^check\(|^\s*raise NotImplementedError", re.MULTILINE)
 TABLE = re.compile(r"^\|.*\|\n\|[-:| ]+\|\n(?:\|.*\|\n?){2,}", re.MULTILINE)
 
 # Rule -> the chapters that do not keep it.
-NOT_YET = {
-    "folded": ("08", "09", "10", "11", "12", "13"),
-    "notation": ("12",),
-    "open_experiment": ("08", "09", "10", "11", "12", "13"),
-    "questions": ("08", "10", "11", "12", "13"),
-    "reading_time": ("08", "09", "10", "11", "12", "13"),
-}
+NOT_YET: dict[str, tuple[str, ...]] = {}
 
 
 def folded(chapter: Chapter) -> list[str]:

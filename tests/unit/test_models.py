@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.models import digit_cnn, digit_mlp
+from course_utils.models import Residual, digit_cnn, digit_mlp, digit_resnet
 
 
 def count(model):
@@ -58,6 +58,25 @@ def test_batch_norm_and_dropout_are_added_where_asked():
         "Dropout",
     ]
     assert both.dropout.p == 0.4 and both(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+
+
+def test_residual_network():
+    model = digit_resnet()
+    assert count(model) == 28_410
+    X = torch.rand(5, 1, 28, 28)
+    assert model(X).shape == (5, 10) and model[:-3](X).shape == (5, 32, 7, 7)
+    assert digit_resnet(4, in_channels=3, num_classes=5)(torch.rand(2, 3, 28, 28)).shape == (2, 5)
+    with pytest.raises(ValueError, match="width"):
+        digit_resnet(0)
+
+
+def test_a_residual_block_adds_to_what_it_is_given():
+    block = Residual(3)
+    h = torch.rand(2, 3, 7, 7)
+    nn.init.zeros_(block.body[-1].weight)  # the body answers 0 everywhere
+    assert torch.equal(block(h), h)
+    nn.init.constant_(block.body[-1].bias, -0.5)
+    assert torch.equal(block(h), (h - 0.5).clamp(min=0))
 
 
 def test_seed_fixes_the_weights():

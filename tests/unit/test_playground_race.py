@@ -519,7 +519,21 @@ def test_a_path_that_runs_away_is_drawn_until_it_is_far_off():
     runs = playground._view.runs
     drawn = runs["SGD"]["path"].get_xydata()
     assert len(drawn) < 6 and abs(drawn[-1, 1]) > 12 > abs(drawn[-2, 1])
-    assert len(runs["Adam"]["path"].get_xydata()) == MAX_STEPS + 1
+    assert len(runs["Adam"]["path"].get_xydata()) == playground.values["steps"] + 1
+
+
+def test_a_long_race_gets_a_longer_axis_and_shows_a_jump_after_long_rest():
+    playground = race(optimizers=["RMSProp"], lr=0.3)
+    assert playground._view.curves.get_xlim() == (0, 150)
+    playground.set(steps=MAX_STEPS)
+    assert_shown_well(playground)
+    losses = playground.result.racers[0].path.losses
+    assert losses[150] < 1e-30 and losses[239] > 1
+    assert MAX_STEPS >= 300 and playground._view.curves.get_xlim() == (0, MAX_STEPS)
+    assert playground._view.runs["RMSProp"]["loss"].get_ydata()[239] > 1
+    playground.set(steps=10)
+    assert_shown_well(playground)
+    assert playground._view.curves.get_xlim() == (0, 150)
 
 
 def test_dragging_moves_the_start_and_stays_on_the_map():

@@ -1,49 +1,47 @@
 """Chapter 08."""
 
 RIGHT = {
-    "08.updates": [
+    "08.epochs": [
         """
-def my_num_updates(num_images, batch_size, num_epochs):
-    return num_epochs * math.ceil(num_images / batch_size)
+def my_num_epochs(num_images, batch_size, num_updates):
+    return math.ceil(num_updates / math.ceil(num_images / batch_size))
 """,
         """
-def my_num_updates(num_images, batch_size, *, num_epochs):
+def my_num_epochs(num_images, batch_size, *, num_updates):
+    done = epochs = 0
+    while done < num_updates:
+        epochs += 1
+        done += len(range(0, num_images, batch_size))
+    return epochs
+""",
+        "my_num_epochs = lambda n, size, k: (k - 1) // ((n + size - 1) // size) + 1",
+        """
+def my_num_epochs(num_images, batch_size, num_updates):
     full, rest = divmod(num_images, batch_size)
-    return np.int64((full + (rest > 0)) * num_epochs)
-""",
-        "my_num_updates = lambda n, size, epochs: (n + size - 1) // size * epochs",
-        """
-def my_num_updates(num_images, batch_size, num_epochs):
-    updates = 0
-    for _ in range(num_epochs):
-        updates += len(range(0, num_images, batch_size))
-    return updates
+    return np.int64(np.ceil(num_updates / (full + (rest > 0))))
 """,
     ],
     "08.max_lr": [
-        "my_max_lr = lambda A: 2 / torch.linalg.eigvalsh(A).max()",
+        "def my_max_lr(X):\n    return len(X) / np.linalg.norm(X, 2) ** 2",
         """
-def my_max_lr(A):
-    v = np.arange(1.0, A.shape[0] + 1) ** 0.5
-    for _ in range(5000):
-        v = A @ v / np.linalg.norm(A @ v)
-    return 2 / (v @ (A @ v))
-""",
-        "def my_max_lr(A):\n    return 2 / torch.linalg.eigvalsh(torch.as_tensor(A)).max()",
-        "def my_max_lr(A):\n    return 2.0 / max(np.linalg.eigvals(A).real)",
-        "def my_max_lr(A):\n    return 2 / np.linalg.norm(A, 2)",
-        """
-def my_max_lr(A):
-    values, vectors = np.linalg.eigh(np.array(A))
-    return np.array([2 / values[-1]])
+def my_max_lr(X):
+    X = torch.as_tensor(X)
+    A = 2 * X.T @ X / X.shape[0]
+    return 2 / torch.linalg.eigvalsh(A).max()
 """,
         """
-def my_max_lr(A):
-    A = torch.as_tensor(A, dtype=torch.float64)
-    v = torch.linspace(1, 2, len(A), dtype=torch.float64)
-    for _ in range(300):
-        v = A @ v / (A @ v).norm()
-    return (2 / (v @ A @ v)).item()
+def my_max_lr(X):
+    w = torch.zeros(X.shape[1], dtype=torch.float64)
+    X = torch.as_tensor(X, dtype=torch.float64)
+    A = torch.autograd.functional.hessian(lambda w: ((X @ w - 1) ** 2).mean(), w)
+    return (2 / torch.linalg.eigvalsh(A)[-1]).item()
+""",
+        "my_max_lr = lambda X: X.shape[0] / max(np.linalg.eigvals(X.T @ X).real)",
+        """
+def my_max_lr(X):
+    X = np.asarray(X, dtype=np.float64)
+    values = np.linalg.svd(X, compute_uv=False)
+    return np.array([len(X) / values[0] ** 2])
 """,
     ],
     "08.scaled_lr": [
@@ -62,46 +60,49 @@ def my_scaled_lr(lr, batch_size, new_batch_size, max_lr):
 """,
         "my_scaled_lr = lambda a, b, c, d: sorted([a * c / b, d])[0]",
     ],
-    "08.batches": [
+    "08.diagnosis": [
         """
-def my_batches(X, y, batch_size, rng):
-    order = rng.permutation(len(y))
-    for start in range(0, len(y), batch_size):
-        chosen = order[start : start + batch_size]
-        yield torch.as_tensor(X)[chosen], torch.as_tensor(y)[chosen]
+def my_diagnosis(train, val, goal, share):
+    train, val = np.array(train), np.array(val)
+    if not np.isfinite(train).all() or train[-1] > train[0]:
+        return "diverged"
+    if train[-1] > goal:
+        return "underfitting"
+    return "overfitting" if val[-1] > val.min() * (1 + share) else "fine"
 """,
         """
-def my_batches(X, y, batch_size, *, rng):
-    numbers = np.arange(len(X))
-    rng.shuffle(numbers)
-    cuts = np.array_split(numbers, range(batch_size, len(X), batch_size))
-    return tuple([X[cut], y[cut]] for cut in cuts)
+def my_diagnosis(train, val, *, goal, share):
+    word = "fine"
+    lowest = sorted(val)[0]
+    if val[-1] > lowest + share * lowest:
+        word = "overfitting"
+    if train[-1] > goal:
+        word = "underfitting"
+    if train[-1] > train[0]:
+        word = "diverged"
+    for loss in train:
+        if loss != loss or loss == float("inf"):
+            word = "diverged"
+    return word
 """,
         """
-def my_batches(X, y, batch_size, rng):
-    pairs = list(zip(X, y))
-    pairs = [pairs[i] for i in rng.permutation(len(pairs))]
-    batches = []
-    while pairs:
-        part, pairs = pairs[:batch_size], pairs[batch_size:]
-        batches.append((np.stack([a for a, _ in part]), np.stack([b for _, b in part])))
-    return batches
+def my_diagnosis(train, val, goal, share):
+    train, val = torch.tensor(train).double(), torch.tensor(val).double()
+    if not train.isfinite().all() or train[-1] > train[0]:
+        return "diverged"
+    elif train[-1] > goal:
+        return "underfitting"
+    elif val[-1] > (1 + share) * val.min():
+        return "overfitting"
+    else:
+        return "fine"
 """,
         """
-def my_batches(X, y, batch_size, rng):
-    order = np.argsort(rng.random(len(y)))
-    X, y = X[order], y[order]
-    n = len(y)
-    return [(X[i : i + batch_size], y[i : i + batch_size]) for i in range(0, n, batch_size)]
-""",
-        """
-def my_batches(X, y, batch_size, rng):
-    left, batches = set(range(len(y))), []
-    while left:
-        chosen = rng.choice(sorted(left), min(batch_size, len(left)), replace=False)
-        left -= set(chosen.tolist())
-        batches.append((X[chosen], [float(y[i]) for i in chosen]))
-    return batches
+def my_diagnosis(train, val, goal, share):
+    bad = not math.isfinite(sum(train)) or train[-1] > train[0]
+    tests = {"diverged": bad, "underfitting": train[-1] > goal,
+             "overfitting": val[-1] > (1 + share) * min(val), "fine": True}
+    return next(word for word, fits in tests.items() if fits)
 """,
     ],
     "08.descent": [
@@ -212,25 +213,22 @@ def MyEarlyStopping(patience):
 """,
     ],
 }
-_RATE = "2 / np.linalg.eigvalsh(A).max()"
 _SCALED = "return min(lr * new_batch_size / batch_size, max_lr)"
 _STEP = "w = w - lr * 2 * X.T @ error / len(y)"
 _ORDER = "the order of a sum or product"
 EQUIVALENT = {
     "08.max_lr": {
-        f"return {_RATE} >>> return --({_RATE})": "two minus signs cancel",
+        "A = 2 / len(X) * X.T @ X >>> A = X @ (2 / len(X) * X.T)": (
+            "X Xᵀ and Xᵀ X have the same largest eigenvalue"
+        ),
+        "A = 2 / len(X) * X.T @ X >>> A = X.T * (2 / len(X)) @ X": _ORDER,
+    },
+    "08.diagnosis": {
+        "if val[-1] > (1 + share) * min(val): >>> if val[-1] > (share + 1) * min(val):": _ORDER,
     },
     "08.scaled_lr": {
         f"{_SCALED} >>> return min(max_lr, lr * new_batch_size / batch_size)": "no order in a min",
         f"{_SCALED} >>> return min(new_batch_size * lr / batch_size, max_lr)": _ORDER,
-    },
-    "08.batches": {
-        "chosen = order[start:start + batch_size]"
-        " >>> chosen = order[start:batch_size + start]": _ORDER,
-        "order = rng.permutation(len(y)) >>> order = -rng.permutation(len(y))": (
-            "indices from the end name every sample once, too"
-        ),
-        "order = rng.permutation(len(y)) >>> order = rng.permutation(len(X))": "both have N rows",
     },
     "08.descent": {
         f"{_STEP} >>> w = w - 2 * lr * X.T @ error / len(y)": _ORDER,

@@ -1,35 +1,33 @@
 """Chapter 10."""
 
 RIGHT = {
-    "10.step_lr": [
+    "10.factor": [
         """
-def my_step_lr(epoch, lr, step_size, gamma):
+def my_factor(epoch, lr, step_size, gamma, min_lr):
+    rate = lr
     for e in range(1, epoch + 1):
         if e % step_size == 0:
-            lr *= gamma
-    return lr
+            rate *= gamma
+    return max(rate, min_lr) / lr
 """,
-        "my_step_lr = lambda e, lr, s, g: np.float32(lr * g ** np.floor(e / s))",
-        "def my_step_lr(epoch, lr, *, step_size, gamma):\n"
-        "    return torch.tensor(lr) * gamma ** int(epoch / step_size)",
+        "my_factor = lambda e, lr, s, g, m: np.float32(np.maximum(g ** np.floor(e / s), m / lr))",
+        "def my_factor(epoch, lr, *, step_size, gamma, min_lr):\n"
+        "    return (torch.tensor(gamma) ** int(epoch / step_size)).clamp(min=min_lr / lr)",
         """
-def my_step_lr(epoch, lr, step_size, gamma):
+def my_factor(epoch, lr, step_size, gamma, min_lr):
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=lr)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size, gamma)
     for _ in range(epoch):
         optimizer.step()
         scheduler.step()
-    return optimizer.param_groups[0]["lr"]
+    rate = optimizer.param_groups[0]["lr"]
+    return (rate if rate > min_lr else min_lr) / lr
 """,
-        "from course_utils import schedules\nmy_step_lr = schedules.step",
-        """
-def my_step_lr(epoch, lr, step_size, gamma):
-    if epoch < step_size:
-        return lr
-    return gamma * my_step_lr(epoch - step_size, lr, step_size, gamma)
-""",
-        "def my_step_lr(epoch, lr, step_size, gamma):\n"
-        "    return [lr * math.pow(gamma, divmod(epoch, step_size)[0])]",
+        "from course_utils import schedules\n"
+        "my_factor = lambda epoch, lr, step_size, gamma, min_lr: max(\n"
+        "    schedules.step(epoch, lr, step_size, gamma) / lr, min_lr / lr)",
+        "def my_factor(epoch, lr, step_size, gamma, min_lr):\n"
+        "    return [sorted([math.pow(gamma, divmod(epoch, step_size)[0]), min_lr / lr])[-1]]",
     ],
     "10.gamma": [
         """
@@ -262,9 +260,9 @@ ORDER = "the order of a product or a sum does not matter"
 SCALE = "a positive factor or a number added to all losses leaves the lowest place where it is"
 GOOD = "another schedule that reaches the goal"
 EQUIVALENT = {
-    "10.step_lr": {
-        "return lr * gamma ** (epoch // step_size) >>> "
-        "return gamma ** (epoch // step_size) * lr": ORDER,
+    "10.factor": {
+        "return max(gamma ** (epoch // step_size), min_lr / lr) >>> "
+        "return max(min_lr / lr, gamma ** (epoch // step_size))": "the larger of two is the same",
     },
     "10.warmup_cosine": {
         "return lr * (1 + np.cos(np.pi * share)) / 2 >>> "

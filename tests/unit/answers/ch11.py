@@ -31,42 +31,44 @@ def my_layer(size, in_channels, out_channels, kernel_size, stride, padding):
     return side, weights
 """,
     ],
-    "11.cross_correlation": [
-        "my_cross_correlation = lambda x, k: F.conv2d(x[None, None], k[None, None])[0, 0]",
-        "def my_cross_correlation(image, kernel):\n"
-        "    x, k = torch.tensor(image).float(), torch.tensor(kernel).float()\n"
-        "    return F.conv2d(x[None, None], k[None, None])[0, 0]",
+    "11.stamp": [
+        "my_stamp = lambda x, k: F.conv_transpose2d(x[None, None], k[None, None])[0, 0]",
         """
-def my_cross_correlation(image, kernel):
+def my_stamp(image, kernel):
     (H, W), (kH, kW) = image.shape, kernel.shape
-    out = 0
+    out = np.zeros((H + kH - 1, W + kW - 1))
     for a in range(kH):
         for b in range(kW):
-            out = out + kernel[a, b] * image[a : a + H - kH + 1, b : b + W - kW + 1]
+            out[a : a + H, b : b + W] += kernel[a, b] * np.asarray(image)
     return out
 """,
         """
-def my_cross_correlation(image, kernel):
-    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
-    return np.einsum("ijab,ab->ij", windows, kernel)
+def my_stamp(image, kernel):
+    x, k = torch.tensor(image).float(), torch.tensor(kernel).float()
+    kH, kW = k.shape
+    x = F.pad(x[None, None], (kW - 1, kW - 1, kH - 1, kH - 1)).requires_grad_()
+    return F.conv2d(x, k.flip(0, 1)[None, None])[0, 0]
 """,
         """
-def my_cross_correlation(image, *, kernel):
+def my_stamp(image, *, kernel):
     (H, W), (kH, kW) = np.shape(image), np.shape(kernel)
     return [
         [
-            sum(image[i + a][j + b] * kernel[a][b] for a in range(kH) for b in range(kW))
-            for j in range(W - kW + 1)
+            sum(
+                image[i][j] * kernel[m - i][n - j]
+                for i in range(max(0, m - kH + 1), min(H, m + 1))
+                for j in range(max(0, n - kW + 1), min(W, n + 1))
+            )
+            for n in range(W + kW - 1)
         ]
-        for i in range(H - kH + 1)
+        for m in range(H + kH - 1)
     ]
 """,
         """
-def my_cross_correlation(image, kernel):
-    kH, kW = kernel.shape
-    columns = F.unfold(torch.as_tensor(image)[None, None], (kH, kW))[0]
-    flat = torch.as_tensor(kernel).flatten().clone().requires_grad_()
-    return (flat @ columns).view(image.shape[0] - kH + 1, image.shape[1] - kW + 1)
+def my_stamp(image, kernel):
+    shape = [a + b - 1 for a, b in zip(image.shape, kernel.shape)]
+    product = np.fft.rfft2(np.asarray(image), shape) * np.fft.rfft2(np.asarray(kernel), shape)
+    return np.fft.irfft2(product, shape)
 """,
     ],
     "11.shift_kernel": [
@@ -122,30 +124,30 @@ def my_max_pool(X, size):
 def my_receptive_field(layers):
     field, jump = 1, 1
     while layers:
-        kernel_size, stride = layers.pop(0)
-        field += (kernel_size - 1) * jump
+        kernel_size, stride, dilation = layers.pop(0)
+        field += (kernel_size - 1) * dilation * jump
         jump *= stride
     return torch.tensor([field])
 """,
         """
 def my_receptive_field(layers):
     field = 1
-    for kernel_size, stride in reversed(layers):
-        field = (field - 1) * stride + kernel_size
+    for kernel_size, stride, dilation in reversed(layers):
+        field = (field - 1) * stride + dilation * (kernel_size - 1) + 1
     return field
 """,
         """
 def my_receptive_field(layers):
     if not layers:
         return 1
-    kernel_size, stride = layers[0]
-    return kernel_size + stride * (my_receptive_field(layers[1:]) - 1)
+    kernel_size, stride, dilation = layers[0]
+    return dilation * (kernel_size - 1) + 1 + stride * (my_receptive_field(layers[1:]) - 1)
 """,
         """
 def my_receptive_field(layers):
-    sizes, strides = np.array(layers).T
+    sizes, strides, dilations = np.array(layers).T
     jumps = np.concatenate([[1], np.cumprod(strides)[:-1]])
-    return (1 + ((sizes - 1) * jumps).sum()).astype(np.float32)
+    return (1 + (dilations * (sizes - 1) * jumps).sum()).astype(np.float32)
 """,
         "from course_utils.convolution import receptive_field\n"
         "my_receptive_field = lambda layers: receptive_field(layers)[-1].size",
@@ -216,15 +218,13 @@ EQUIVALENT = {
         "side = (size + 2 * padding - kernel_size) // stride + 1 >>> "
         "side = (size + padding * 2 - kernel_size) // stride + 1": ORDER,
     },
-    "11.cross_correlation": {
-        "output = np.zeros((H - kH + 1, W - kW + 1)) >>> "
-        "output = np.zeros((H - kH + 1, 1 + (W - kW)))": ORDER,
-        "output = np.zeros((H - kH + 1, W - kW + 1)) >>> "
-        "output = np.zeros((H - kH + 1, W - kW + 1)) + 1": FILLED,
-        "output[i, j] = (image[i:i + kH, j:j + kW] * kernel).sum() >>> "
-        "output[i, j] = (image[i:i + kH, j:kW + j] * kernel).sum()": ORDER,
-        "output[i, j] = (image[i:i + kH, j:j + kW] * kernel).sum() >>> "
-        "output[i, j] = (image[i:kH + i, j:j + kW] * kernel).sum()": ORDER,
+    "11.stamp": {
+        "output = np.zeros((H + kH - 1, W + kW - 1)) >>> "
+        "output = -np.zeros((H + kH - 1, W + kW - 1))": "minus zero is zero",
+        "output = np.zeros((H + kH - 1, W + kW - 1)) >>> "
+        "output = np.zeros((H + kH - 1, kW + W - 1))": ORDER,
+        "output[i:i + kH, j:j + kW] += image[i, j] * kernel >>> "
+        "output[i:kH + i, j:j + kW] += image[i, j] * kernel": ORDER,
     },
     "11.shift_kernel": {
         "kernel = np.zeros((3, 3)) >>> kernel = -np.zeros((3, 3))": "minus zero is zero",
@@ -237,7 +237,10 @@ EQUIVALENT = {
         "top, left = (i * size, j * size) >>> top, left = (i * size, size * j)": ORDER,
     },
     "11.receptive_field": {
-        "field += (kernel_size - 1) * jump >>> field += jump * (kernel_size - 1)": ORDER,
+        "field += dilation * (kernel_size - 1) * jump >>> "
+        "field += (kernel_size - 1) * dilation * jump": ORDER,
+        "field += dilation * (kernel_size - 1) * jump >>> "
+        "field += jump * (dilation * (kernel_size - 1))": ORDER,
     },
     "11.flatten": {
         "self.fc = nn.Linear(8 * side * side, 10) >>> self.fc = nn.Linear(side * 8 * side, 10)": (

@@ -32,91 +32,69 @@ my_flat_features = lambda size, blocks: blocks[-1][0] * reduce(
 ) ** 2
 """,
     ],
-    "12.model_b": [
+    "12.block": [
         """
-def my_model_b(in_channels):
-    class B(nn.Module):
+class my_block(nn.Module):
+    def __init__(self, c_in, c_out, stride):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(c_in, c_out, 3, stride, 1, bias=False), nn.ReLU(),
+            nn.Conv2d(c_out, c_out, 3, 1, 1, bias=False),
+        )
+        self.skip = nn.Conv2d(c_in, c_out, 1, stride, bias=False)
+
+    def forward(self, x):
+        x = self.kept = torch.relu(self.skip(x) + self.body(x))
+        return x
+""",
+        """
+def my_block(c_in, c_out, *, stride):
+    class Block(nn.Module):
         def __init__(self):
             super().__init__()
-            shapes = (32, in_channels, 3, 3), (32, 32, 3, 3), (100, 800), (10, 100)
+            shapes = (c_out, c_in, 3, 3), (c_out, c_out, 3, 3), (c_out, c_in, 1, 1)
             self.w = nn.ParameterList([torch.randn(shape) / 10 for shape in shapes])
-            self.b = nn.ParameterList([torch.zeros(shape[0]) for shape in shapes])
 
         def forward(self, x):
-            for i in (0, 1):
-                x = F.max_pool2d(F.conv2d(x, self.w[i], self.b[i]).relu(), 2)
-            self.seen = F.linear(x.view(-1, 800), self.w[2], self.b[2]).relu()
-            return F.linear(self.seen, self.w[3], self.b[3])
+            inner = F.conv2d(x, self.w[0], stride=stride, padding=1).clamp(min=0)
+            body = F.conv2d(inner, self.w[1], padding="same")
+            return (body + F.conv2d(x, self.w[2], stride=stride)).clamp(min=0)
 
-    return B().eval()
+    return Block().eval()
 """,
         """
-class ModelB(nn.Module):
-    def __init__(self, in_channels):
+class Block(nn.Module):
+    def __init__(self, c_in, c_out, stride):
         super().__init__()
-        self.head = nn.Linear(100, 10)
-        self.hidden = nn.LazyLinear(100)
-        self.conv2 = nn.Conv2d(32, 32, 3)
-        self.conv1 = nn.LazyConv2d(32, 3)
+        self.short = nn.Conv2d(c_in, c_out, kernel_size=1, bias=False)
+        self.second = nn.Conv2d(c_out, c_out, (3, 3), padding=(1, 1), bias=False)
+        self.first = nn.LazyConv2d(c_out, 3, stride=stride, padding=1, bias=False)
+        self.stride = stride
 
-    def forward(self, x):
-        for conv in (self.conv1, self.conv2):
-            x = F.max_pool2d(conv(x), 2).clamp(min=0)  # pool first: the same numbers
-        return self.head(F.relu(self.hidden(x.flatten(1))))
+    def forward(self, h):
+        out = self.second(self.first(h).relu())
+        out += self.short(h[:, :, :: self.stride, :: self.stride])  # the pixels that are kept
+        return F.relu_(out)
 
-my_model_b = lambda in_channels: ModelB(in_channels).to(torch.float64)
+my_block = lambda c_in, c_out, stride: Block(c_in, c_out, stride).to(torch.float64)
 """,
         """
-class my_model_b(nn.Module):
-    def __init__(self, in_channels):
-        super().__init__()
-        self.features = nn.ModuleList([nn.Conv2d(in_channels, 32, 3), nn.Conv2d(32, 32, 3)])
-        self.classify = nn.Sequential(nn.Linear(800, 100), nn.ReLU(True), nn.Linear(100, 10))
-        self.pool = nn.MaxPool2d(kernel_size=2, stride=2)
+def my_block(c_in, c_out, stride):
+    body = nn.Sequential(
+        nn.Conv2d(c_in, c_out, 3, stride=stride, padding=1, bias=False), nn.ReLU(),
+        nn.Conv2d(c_out, c_out, 3, padding=1, bias=False), nn.Dropout(0.0),
+    )
+    short = nn.Conv2d(c_in, c_out, 1, stride=stride, bias=False)
 
-    def forward(self, x):
-        for conv in self.features:
-            x = self.kept = self.pool(torch.relu(conv(x)))
-        return self.classify(x.view(x.size(0), -1))
-""",
-        """
-def my_model_b(in_channels):
-    block = lambda c: [nn.Conv2d(c, 32, (3, 3)), nn.ReLU(), nn.MaxPool2d((2, 2))]
-    return nn.Sequential(
-        *block(in_channels), *block(32), nn.Flatten(), nn.Linear(32 * 5 * 5, 100), nn.ReLU(),
-        nn.Linear(100, 10),
-    ).eval()
-""",
-        """
-from collections import OrderedDict
-
-def my_model_b(in_channels):
-    model = nn.Sequential(OrderedDict(
-        a=nn.Conv2d(in_channels, 32, 3), b=nn.MaxPool2d(2), c=nn.ReLU(), d=nn.Conv2d(32, 32, 3),
-        e=nn.ReLU(), f=nn.MaxPool2d(2), g=nn.Flatten(start_dim=1), h=nn.LazyLinear(100),
-        i=nn.Dropout(0.0), j=nn.ReLU(), k=nn.Linear(100, 10),
-    ))
-    for parameter in model.parameters():
-        if not isinstance(parameter, nn.UninitializedParameter):
-            nn.init.normal_(parameter)
-    return model
-""",
-        """
-def my_model_b(in_channels):
-    class Net(nn.Module):
+    class Sum(nn.Module):
         def __init__(self):
             super().__init__()
-            self.w1 = nn.Parameter(torch.randn(32, in_channels, 3, 3))
-            self.b1 = nn.Parameter(torch.zeros(32))
-            self.conv2 = nn.Conv2d(32, 32, 3)
-            self.fc1, self.fc2 = nn.Linear(800, 100), nn.Linear(100, 10)
+            self.ways = nn.ModuleList([body, short])
 
-        def forward(self, x):
-            x = F.max_pool2d(F.relu(F.conv2d(x, self.w1, self.b1)), 2)
-            x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-            return self.fc2(self.fc1(torch.flatten(x, 1)).relu())
+        def forward(self, h):
+            return F.relu(torch.stack([way(h) for way in self.ways]).sum(0))
 
-    return Net()
+    return Sum()
 """,
     ],
     "12.accuracy": [
@@ -274,6 +252,9 @@ EQUIVALENT = {
         "return channels * size * size >>> return size * channels * size": ORDER,
         "size = size + 2 * padding - kernel_size + 1 >>> "
         "size = 2 * padding + size - kernel_size + 1": ORDER,
+    },
+    "12.block": {
+        "return F.relu(body + self.short(h)) >>> return F.relu(self.short(h) + body)": ORDER,
     },
     "12.accuracy": {
         "num_right += (y_hat == y).sum().item() >>> num_right += (y_hat == y).sum()": (
