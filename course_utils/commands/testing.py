@@ -22,13 +22,17 @@ MOST_WORKERS = 8
 MOST_BROWSERS = 2
 
 
-def workers() -> int:
-    """Test processes at a time: one per core this process may use, within reason."""
+def cores() -> int:
+    """The cores that this process may use."""
     try:
-        cores = len(os.sched_getaffinity(0))
+        return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
-        cores = os.cpu_count() or 1
-    return max(1, min(cores, MOST_WORKERS))
+        return os.cpu_count() or 1
+
+
+def workers() -> int:
+    """Test processes at a time: one per core, within reason."""
+    return max(1, min(cores(), MOST_WORKERS))
 
 
 def is_test_path(argument: str) -> bool:
@@ -63,7 +67,9 @@ def command_lines(python: str, extra: list[str]) -> list[list[str]]:
 
 def run(python: str, extra: list[str]) -> int:
     """Run the tests; 0 only when every run passed and at least one collected something."""
-    environment = child_environment(python)
+    # Several workers, each with as many threads as there are cores, would wait for one another.
+    threads = max(1, cores() // workers())
+    environment = {"OMP_NUM_THREADS": str(threads), **child_environment(python)}
     results = []
     for line in command_lines(python, extra):
         print("$", subprocess.list2cmdline([Path(line[0]).name, *line[1:]]), flush=True)

@@ -103,6 +103,12 @@ class Line:
             return self._window.wait(time.monotonic())
 
     @property
+    def idle(self) -> bool:
+        """Whether every frame has been confirmed."""
+        with self._lock:
+            return self._window.idle
+
+    @property
     def thin(self) -> bool:
         """Whether a frame blocks the line for others."""
         with self._lock:

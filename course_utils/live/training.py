@@ -292,8 +292,8 @@ class TrainingPlayground(Playground):
                     break
                 now = time.monotonic()
                 if now - painted >= REPAINT_EVERY:
-                    painted = now
-                    await self._repaint(run)
+                    first, painted = not painted, now
+                    await self._repaint(run, first=first)
                 for _ in range(YIELDS):
                     await asyncio.sleep(0)
                 if wait := self.wait_after(result):
@@ -305,13 +305,17 @@ class TrainingPlayground(Playground):
         finally:
             training.close()
 
-    async def _repaint(self, run: int) -> None:
-        """Ask for a picture, and sleep while it is drawn: it then has the processor for itself."""
+    async def _repaint(self, run: int, *, first: bool) -> None:
+        """Ask for a picture, and sleep while it is drawn: it then has the processor for itself.
+
+        The first one of a run answers a hand: it has the processor until it is on the screen.
+        """
         frames, end = self._line.frames, time.monotonic() + DRAWING
         RENDERER.request(self)
         while time.monotonic() < end and run == self._run:
             full = self.wait_to_send() == math.inf
-            if self._drawn_run == run and (self._line.frames > frames or full):
+            sent = self._drawn_run == run and (self._line.frames > frames or full)
+            if sent and (not first or self._line.idle):
                 return
             await asyncio.sleep(0.002)
 

@@ -39,19 +39,16 @@ def labs(tmp_path_factory) -> Iterator[Callable[[bool], tuple[str, Path]]]:
         yield lab_with
 
 
-WITHOUT_TOO = ("test_engine", "test_faults")  # what may depend on the thread of a callback
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "lab" in metafunc.fixturenames:
-        both = metafunc.module.__name__.rpartition(".")[2] in WITHOUT_TOO
+        both = metafunc.definition.get_closest_marker("either_thread")
         settings = {"subshells": True} | ({"no-subshells": False} if both else {})
         metafunc.parametrize("lab", settings.values(), ids=settings, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
 def lab(request, labs) -> tuple[str, Path]:
-    """A JupyterLab: with subshells, and for some modules without them too."""
+    """A JupyterLab: with subshells, and for some tests without them too."""
     return labs(request.param)
 
 

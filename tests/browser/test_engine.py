@@ -41,6 +41,7 @@ wave
 """
 
 
+@pytest.mark.either_thread
 def test_an_error_is_red_words_and_the_next_good_value_clears_it(scratch):
     live = Live(scratch(WAVE), 0).reset()
     (box,) = live.boxes()

@@ -83,6 +83,7 @@ def goes_on(live: Live) -> None:
         assert live.ask("p.state") == "running"
 
 
+@pytest.mark.either_thread
 def test_an_interrupt_meant_for_a_cell_leaves_the_training_alone(opened):
     page = opened("interrupted.ipynb", TRAIN)
     live = Live(page, 0)
@@ -171,6 +172,7 @@ def test_a_page_reloaded_without_saving_loses_no_variable_and_trains_once(opened
     assert page.errors() == [] and page.console_errors == []
 
 
+@pytest.mark.either_thread
 def test_two_tabs_show_the_same_value_whichever_moves_it(opened):
     first = opened("twice.ipynb", WAVE)
     one = Live(first, 0)
@@ -189,6 +191,7 @@ def test_two_tabs_show_the_same_value_whichever_moves_it(opened):
         assert page.errors() == [] and page.console_errors == []
 
 
+@pytest.mark.either_thread
 def test_a_dropped_connection_comes_back_and_the_last_value_is_shown(browser, opened):
     sockets = []
 
