@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from course_utils.live import training
 from course_utils.live.controls import Slider
 from course_utils.live.interrupts import running
 from course_utils.live.training import TrainingPlayground
@@ -319,6 +320,24 @@ def test_closing_leaves_no_task_and_no_generator():
         await asyncio.sleep(0.1)
         assert len(page.frames) == frames
         assert playground not in running
+
+    live(scenario)
+
+
+def test_the_first_picture_of_a_run_has_the_processor_until_it_is_on_the_screen(monkeypatch):
+    monkeypatch.setattr(training, "DRAWING", TIMEOUT)
+
+    async def scenario(playground, page):
+        tell, answers = playground._on_message, []
+        playground._on_message = lambda *answer: answers.append(answer)  # a page that takes long
+        playground.start()
+        await until(lambda: "float32" in page.said)
+        await asyncio.sleep(0.1)
+        assert playground.diary[-1] == (1.0, 1)
+        playground._on_message = tell
+        for answer in answers:
+            tell(*answer)
+        await until(lambda: playground.result.updates > 20)
 
     live(scenario)
 
