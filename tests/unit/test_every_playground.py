@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import math
 import re
+import textwrap
 
 import pytest
 from matplotlib import style
@@ -85,3 +87,39 @@ def test_its_factory_says_what_it_takes(playground):
     assert "ValueError" in words
     with pytest.raises(ValueError, match="unknown control 'speeed'"):
         kind(speeed=1)
+
+
+# The engine reads these anew: a control may be routed through `set`, a range depend on a surface.
+REPLACED = {"_on_control", "_specs"}
+
+
+def own_names(kind: type) -> set[str]:
+    """What a class sets on `self`, and its private methods that do not extend those of a base."""
+    source = textwrap.dedent(inspect.getsource(kind))
+    tree = ast.parse(source)
+    private = (name for name in vars(kind) if re.match("_[^_]", name))
+    found = {name for name in private if f"super().{name}(" not in source}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            if getattr(node.value, "id", "") == "self":
+                found.add(node.attr)
+    return found
+
+
+def kinds(base: type = Playground) -> set[type]:
+    """The classes of all playgrounds."""
+    for name in playgrounds.__all__:
+        getattr(playgrounds, name)  # loads its module
+    below = {kind for each in base.__subclasses__() for kind in {each} | kinds(each)}
+    return {kind for kind in below if kind.__module__.startswith("course_utils.playgrounds.")}
+
+
+def test_no_playground_hides_what_the_engine_keeps_under_the_same_name():
+    assert len(kinds()) > 20
+    for playground in kinds():
+        bases = [base for base in playground.__mro__ if base.__module__.startswith("course_utils.")]
+        engine = {base for base in bases if base.__module__.startswith("course_utils.live.")}
+        theirs = set().union(*map(own_names, engine)) - REPLACED
+        assert {"_scale", "_generation", "_on_message"} <= theirs
+        for base in set(bases) - engine:
+            assert not own_names(base) & theirs, base
