@@ -148,13 +148,13 @@ QUESTIONS = (
                 "That is how it would have to be on a quadratic. But who says that the curvature "
                 "stays as it was at the start?",
             ),
+            Choice("Below 0.75, and the loss has fallen all the same", "below, learns"),
             Choice(
                 "Below 0.75, and the training breaks, as section 1 says",
                 "below, breaks",
                 "Section 1 speaks of a quadratic, whose curvature is the same everywhere. What if "
                 "the long steps lead to another place?",
             ),
-            Choice("Below 0.75, and the loss has fallen all the same", "below, learns"),
             Choice(
                 "Above 0.75, and the training breaks all the same",
                 "above, breaks",
