@@ -210,6 +210,7 @@ entry(loaded, "data.Digits.loader", **loader)
 entry(FEW.subset, "data.Digits.subset", n=2)
 sizes = {"in_channels": 1, "num_classes": 2, "num_blocks": 1, "batch_norm": False, "dropout": 0.0}
 entry(models.digit_cnn, variant="A", **sizes)
+entry(models.digit_resnet, width=2, in_channels=1, num_classes=2)
 entry(models.digit_mlp, hidden=(2,), in_features=3, num_classes=2, dropout=0.0)
 
 # -- training --------------------------------------------------------------------------------------

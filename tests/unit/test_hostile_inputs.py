@@ -48,6 +48,8 @@ WITHOUT_A_ROW = {
     "gradients.GradientCheck": MADE_HERE,
     "gradients.GradientReport": MADE_HERE,
     "layers.Layer": "what the layers share",
+    "models.Residual": "takes the channels that digit_resnet has checked",
+    "models.Residual.forward": "PyTorch checks its maps",
     "models.seeded_network": "takes the package's own functions",
     "names.chapter_module": "takes what a folder of chapters passes",
     "names.chapters_in": "takes the path of a folder of chapters",
