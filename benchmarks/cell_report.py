@@ -9,7 +9,6 @@ from pathlib import Path
 
 from course_utils.commands import notebook_format as form
 
-NOT_COMPARED = {"nbval-ignore-output", "nbval-skip"}
 LINES = 25  # of a failure's text
 
 
@@ -65,7 +64,7 @@ def read_cells(report: Path, paths: list[Path], twice: bool = False) -> Cells:
             outcome, text = ours.get(name, ("missing", ""))
             if outcome in ("missing", "skipped"):
                 missing.append(f"{path.stem} {name}")
-            elif not NOT_COMPARED & set(cell["metadata"].get("tags", [])):
+            elif not form.is_uncompared(cell["metadata"]):
                 cells.compared += 1
             if outcome == "failed":
                 cells.failed.append({"cell": f"{path.stem} {name}", "message": telling(text)})

@@ -21,8 +21,9 @@ KEPT_METADATA = ("tags", "reason")
 FOLDED = {"jupyter": {"source_hidden": True}}  # kept too: the code of the cell is folded
 MEASURED = "measured-picture"  # tag of a cell whose picture shows timings; its text is compared
 UNCOMPARED = ("nbval-ignore-output", "nbval-skip")  # tags of cells that nbval does not compare
-A_TIME = re.compile(r"\d\s?(?:ns|µs|ms|s)\b")
-A_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?:\s?(?:ns|µs|ms|s)\b)?")
+UNIT = r"\s?(?:ns|µs|ms|s)\b"  # of time, behind a number
+A_TIME = re.compile(rf"\d{UNIT}")
+A_NUMBER = re.compile(rf"\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?:{UNIT})?")
 VALID_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 
 Notebook = dict[str, Any]

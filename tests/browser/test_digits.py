@@ -105,7 +105,8 @@ def test_the_pad_reads_from_the_first_stroke_and_better_while_it_learns(scratch)
     live.button("Clear").click()
     words.filter(has_text="empty").wait_for()
     assert live.error() == ""
-    live.drag(SEVEN, before_release=words.filter(has_text="drawing: the network reads").wait_for)
+    read = words.filter(has_text="The drawing: the network reads")
+    live.drag(SEVEN, before_release=read.wait_for)
     assert "Still learning: round " in live.summary()
     words.filter(has_not_text="earning").wait_for(timeout=LEARNS_MS)
     assert live.summary() == "The drawing: the network reads 7, probability above 0.9."
